@@ -1,0 +1,245 @@
+package closing
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Plan is what a closing would destroy. Only Material is approved and hashed; Observed is shown beside it.
+type Plan struct {
+	Version   int      `json:"version"` // of this JSON, 1
+	Execution string   `json:"execution"`
+	Round     int      `json:"round"`
+	Digest    string   `json:"digest"` // Material.Digest()
+	Material  Material `json:"material"`
+	Observed  Observed `json:"observed"`
+}
+
+// Material holds the facts that an approval binds. Two inventories of an unchanged account give equal bytes: every list is
+// sorted by Sort, and nothing here changes by itself.
+type Material struct {
+	AccountID      string          `json:"accountId"`
+	IdentityRegion string          `json:"identityRegion,omitempty"` // "" where there is no subscription
+	Subscription   *Subscription   `json:"subscription,omitempty"`   // nil where there is none
+	Namespaces     []Namespace     `json:"namespaces,omitempty"`
+	Users          []User          `json:"users,omitempty"`
+	Assets         []Asset         `json:"assets,omitempty"`
+	VPCConnections []VPCConnection `json:"vpcConnections,omitempty"`
+	Directory      Directory       `json:"directory"`
+	VPC            VPC             `json:"vpc"`
+	NotReadable    []NotReadable   `json:"notReadable,omitempty"` // what may exist and will be destroyed unseen
+	NotSaved       string          `json:"notSaved,omitempty"`    // why assets will not be saved first, in the request's words
+	NotBefore      *time.Time      `json:"notBefore,omitempty"`
+}
+
+// Subscription is the QuickSight account itself.
+type Subscription struct {
+	Status                string `json:"status"` // as AWS spells it
+	AccountName           string `json:"accountName,omitempty"`
+	Edition               string `json:"edition,omitempty"`
+	AuthenticationType    string `json:"authenticationType,omitempty"`
+	NotificationEmail     string `json:"notificationEmail,omitempty"`
+	DefaultNamespace      string `json:"defaultNamespace,omitempty"`
+	IdentityCenter        string `json:"identityCenter,omitempty"` // ARN of the IAM Identity Center instance
+	PublicSharing         bool   `json:"publicSharing"`
+	TerminationProtection bool   `json:"terminationProtection"` // as found: what finish-run restores
+}
+
+// Namespace is a QuickSight namespace. The default one goes with the subscription.
+type Namespace struct {
+	Name           string `json:"name"`
+	CapacityRegion string `json:"capacityRegion,omitempty"`
+	Application    string `json:"application,omitempty"` // ARN of its IAM Identity Center application
+}
+
+// User is a QuickSight user.
+type User struct {
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	ARN       string `json:"arn"`
+	Role      string `json:"role"`
+}
+
+// Asset is a dashboard, a dataset, or anything else with an ARN that dies with the account.
+type Asset struct {
+	ARN     string     `json:"arn"`
+	Kind    string     `json:"kind"` // "dashboard", "analysis", "dataset", "datasource", "folder", "theme", "template", "topic", "refresh-schedule"
+	Region  string     `json:"region"`
+	Name    string     `json:"name,omitempty"`
+	Updated *time.Time `json:"updated,omitempty"` // absent where the API does not say
+}
+
+// VPCConnection is a QuickSight VPC connection; it is deleted before the subscription.
+type VPCConnection struct {
+	Region     string   `json:"region"`
+	ID         string   `json:"id"`
+	ARN        string   `json:"arn"`
+	VPC        string   `json:"vpc,omitempty"`
+	Role       string   `json:"role,omitempty"`
+	Interfaces []string `json:"interfaces,omitempty"`
+}
+
+// Fate is what becomes of a directory or a VPC.
+type Fate string
+
+// The fates. A zero Fate means that there is none.
+const (
+	None   Fate = "none"   // there is nothing to decide on
+	Kept   Fate = "keep"   // it stays, and Why says why
+	Delete Fate = "delete" // it goes, with everything that Resources names
+)
+
+// Directory is what becomes of the Simple AD directory.
+type Directory struct {
+	Fate          Fate     `json:"fate"`
+	Why           string   `json:"why,omitempty"`
+	ID            string   `json:"id,omitempty"`
+	Region        string   `json:"region,omitempty"`
+	Type          string   `json:"type,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	VPC           string   `json:"vpc,omitempty"`
+	SecurityGroup string   `json:"securityGroup,omitempty"` // goes with the directory, by AWS's own doing
+	Interfaces    []string `json:"interfaces,omitempty"`    // likewise
+}
+
+// VPC is what becomes of the VPC that the directory lived in.
+type VPC struct {
+	Fate      Fate       `json:"fate"`
+	Why       string     `json:"why,omitempty"`
+	ID        string     `json:"id,omitempty"`
+	Region    string     `json:"region,omitempty"`
+	CIDR      string     `json:"cidr,omitempty"`
+	Resources []Resource `json:"resources,omitempty"` // ours to delete: nothing that is not named here is
+	Left      []Resource `json:"left,omitempty"`      // reported and left: addresses, DHCP options, flow logs
+}
+
+// Resource is one thing of EC2's.
+type Resource struct {
+	Kind string `json:"kind"` // as in the id's prefix: "subnet", "sg", "igw", "nat", "vpce", "rtb", "acl", "eigw", "eni", "eipalloc", "dopt", "fl"
+	ID   string `json:"id"`
+}
+
+// NotReadable is a kind of asset in a region that could not be listed. It is never read as "none".
+type NotReadable struct {
+	Kind   string `json:"kind"`
+	Region string `json:"region"`
+	Reason string `json:"reason"` // the service's error code, or the edition's limit: stable words
+}
+
+// Observed is shown to the approver and never hashed: it changes by itself.
+type Observed struct {
+	At        time.Time  `json:"at"`
+	Evidence  []Evidence `json:"evidence,omitempty"`
+	Counts    []Count    `json:"counts,omitempty"`
+	Blockers  []Blocker  `json:"blockers,omitempty"` // empty: closable
+	Advice    []string   `json:"advice,omitempty"`   // what the approver should know: permissions that the preflight doubts
+	Requester string     `json:"requester,omitempty"`
+}
+
+// Evidence is one fact for or against an assumption that no API states.
+type Evidence struct {
+	About string `json:"about"` // "starter", or the id of a directory or VPC
+	Fact  string `json:"fact"`
+	For   bool   `json:"for"` // false: speaks against
+}
+
+// Count is a number of things of one kind in one region.
+type Count struct {
+	Kind   string `json:"kind"`
+	Region string `json:"region"`
+	N      int    `json:"n"`
+}
+
+// Blocker is why a plan cannot be carried out, with the input that gets around it where one does.
+type Blocker struct {
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+	Paste   string `json:"paste,omitempty"` // exact JSON to start the next execution with
+}
+
+// Sort orders every list, so that equal accounts give equal bytes.
+func (m *Material) Sort() {
+	slices.SortFunc(m.Namespaces, func(a, b Namespace) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(m.Users, func(a, b User) int { return strings.Compare(a.Namespace+"\x00"+a.ARN, b.Namespace+"\x00"+b.ARN) })
+	slices.SortFunc(m.Assets, func(a, b Asset) int { return strings.Compare(a.ARN, b.ARN) })
+	slices.SortFunc(m.VPCConnections, func(a, b VPCConnection) int { return strings.Compare(a.ARN, b.ARN) })
+	for i := range m.VPCConnections {
+		slices.Sort(m.VPCConnections[i].Interfaces)
+	}
+	slices.SortFunc(m.NotReadable, func(a, b NotReadable) int {
+		return strings.Compare(a.Kind+"\x00"+a.Region, b.Kind+"\x00"+b.Region)
+	})
+	slices.Sort(m.Directory.Interfaces)
+	byKind := func(a, b Resource) int { return strings.Compare(a.Kind+"\x00"+a.ID, b.Kind+"\x00"+b.ID) }
+	slices.SortFunc(m.VPC.Resources, byKind)
+	slices.SortFunc(m.VPC.Left, byKind)
+}
+
+// Digest is "sha256:" and the hex SHA-256 of the canonical JSON of m.
+func (m Material) Digest() string {
+	sum := sha256.Sum256(Canonical(m))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// NothingToClose tells whether neither a subscription nor anything that it left is there to delete.
+func (m Material) NothingToClose() bool {
+	return m.Subscription == nil && m.Directory.Fate != Delete && m.VPC.Fate != Delete
+}
+
+// Names tells whether the plan names the resource with this id or ARN, that is, whether an approval of it covers deleting it.
+func (m Material) Names(id string) bool {
+	if id == "" {
+		return false
+	}
+	if m.Subscription != nil && id == m.AccountID {
+		return true
+	}
+	if m.Directory.Fate == Delete && (id == m.Directory.ID || id == m.Directory.SecurityGroup || slices.Contains(m.Directory.Interfaces, id)) {
+		return true
+	}
+	if m.VPC.Fate == Delete && (id == m.VPC.ID || slices.ContainsFunc(m.VPC.Resources, func(r Resource) bool { return r.ID == id })) {
+		return true
+	}
+	return slices.ContainsFunc(m.VPCConnections, func(c VPCConnection) bool { return id == c.ID || id == c.ARN }) ||
+		slices.ContainsFunc(m.Namespaces, func(n Namespace) bool { return id == n.Name && n.Name != m.defaultNamespace() })
+}
+
+// SecondaryNamespaces are those that must be deleted before the subscription: all but the default one.
+func (m Material) SecondaryNamespaces() []Namespace {
+	return slices.DeleteFunc(slices.Clone(m.Namespaces), func(n Namespace) bool { return n.Name == m.defaultNamespace() })
+}
+
+func (m Material) defaultNamespace() string {
+	if m.Subscription != nil && m.Subscription.DefaultNamespace != "" {
+		return m.Subscription.DefaultNamespace
+	}
+	return "default"
+}
+
+// Canonical is the canonical JSON of v: keys sorted, no white space, numbers as Go prints them, no HTML escaping.
+// v must be made of the types that encoding/json takes; anything else is a programming error and panics.
+func Canonical(v any) []byte {
+	first, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("closing: canonical JSON of %T: %v", v, err))
+	}
+	dec := json.NewDecoder(bytes.NewReader(first))
+	dec.UseNumber()
+	var tree any // maps, whose keys encoding/json sorts
+	if err := dec.Decode(&tree); err != nil {
+		panic(fmt.Sprintf("closing: canonical JSON of %T: %v", v, err))
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(tree); err != nil {
+		panic(fmt.Sprintf("closing: canonical JSON of %T: %v", v, err))
+	}
+	return bytes.TrimSpace(out.Bytes())
+}

@@ -1,0 +1,49 @@
+package closing
+
+import "time"
+
+// Report is what a run leaves: what was decided, what was done, and what AWS answered when it was asked whether it is gone.
+type Report struct {
+	Version      int        `json:"version"`      // of this JSON, 1
+	Irreversible bool       `json:"irreversible"` // DeleteAccountSubscription was called and took effect
+	FirstLine    string     `json:"firstLine"`    // "Irreversible step done: yes" or "… no"
+	Outcome      Outcome    `json:"outcome"`
+	Execution    string     `json:"execution"`
+	AccountID    string     `json:"accountId"`
+	Closing      string     `json:"closing"` // the closing folder
+	WrittenAt    time.Time  `json:"writtenAt"`
+	Request      *Request   `json:"request,omitempty"`
+	Plan         *Plan      `json:"plan,omitempty"` // of the last round
+	Failure      *Failure   `json:"failure,omitempty"`
+	Decisions    []Decision `json:"decisions,omitempty"`
+	Commit       *Commit    `json:"commit,omitempty"`
+	Acts         []Act      `json:"acts,omitempty"`
+	Gone         []Check    `json:"gone,omitempty"` // verified by a call
+	Left         []Check    `json:"left,omitempty"` // still there, with the reason
+	Restored     []string   `json:"restored,omitempty"`
+	Next         string     `json:"next,omitempty"` // the one command or input that goes on
+}
+
+// Failure is why a run stopped.
+type Failure struct {
+	State   string `json:"state,omitempty"`
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
+// Check is what AWS answered about one resource after the run.
+type Check struct {
+	Kind   string `json:"kind"`
+	ID     string `json:"id"`
+	Region string `json:"region,omitempty"`
+	Shown  string `json:"shown"` // the call and its answer: "quicksight:DescribeAccountSubscription: UNSUBSCRIBED"
+	Why    string `json:"why,omitempty"`
+}
+
+// FirstLine is the first line of every report.
+func FirstLine(irreversible bool) string {
+	if irreversible {
+		return "Irreversible step done: yes"
+	}
+	return "Irreversible step done: no"
+}

@@ -1,0 +1,232 @@
+package closing
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxRequestBytes is the largest input that Step Functions accepts.
+const MaxRequestBytes = 256 * 1024
+
+// MaxNotBefore is how far ahead a closing can be approved today.
+const MaxNotBefore = 90 * 24 * time.Hour
+
+// Request is what an operator, a schedule or a vending pipeline asks for. AccountID alone is enough.
+type Request struct {
+	AccountID             string     `json:"accountId"`
+	Reason                string     `json:"reason,omitempty"`
+	DryRun                bool       `json:"dryRun,omitempty"`
+	QuickSightAccountName string     `json:"quickSightAccountName,omitempty"` // must match where given
+	NotBefore             *time.Time `json:"notBefore,omitempty"`             // approve today, delete then
+	Directory             Choice     `json:"directory,omitempty"`             // "auto" (default), "keep", or a directory id
+	VPC                   Choice     `json:"vpc,omitempty"`                   // "auto" (default), "keep", or a VPC id
+	SkipBackupReason      string     `json:"skipBackupReason,omitempty"`
+	Attestation           string     `json:"attestation,omitempty"`    // who created the subscription, in the words of somebody who knows
+	IdentityRegion        string     `json:"identityRegion,omitempty"` // hint: where to look first
+	Trigger               string     `json:"trigger,omitempty"`        // set by triggers, never by people
+}
+
+// Choice says what becomes of the directory or the VPC: "auto", "keep", or the id of one.
+type Choice string
+
+// The choices that are not an id.
+const (
+	Auto Choice = "auto"
+	Keep Choice = "keep"
+)
+
+// ID is the id that the operator gave, or "".
+func (c Choice) ID() string {
+	if c == Auto || c == Keep || c == "" {
+		return ""
+	}
+	return string(c)
+}
+
+// ignored are fields that the Step Functions console and its nested executions add to an input.
+var ignored = []string{"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
+
+// OffboardingEvent is our own EventBridge event: its detail is a Request.
+const (
+	OffboardingSource = "quicksight-unsubscribe"
+	OffboardingEvent  = "AccountOffboardingRequested"
+)
+
+// ParseRequest reads the input of an execution: a Request, or the raw EventBridge event that carries one. It refuses by name
+// what it does not know: every error is an *Error with BadRequest, or UnknownEvent for an event of another kind.
+func ParseRequest(input []byte) (Request, error) {
+	if len(input) > MaxRequestBytes {
+		return Request{}, badRequest("the input has %d bytes, more than the %d that an execution takes", len(input), MaxRequestBytes)
+	}
+	fields, err := object(input)
+	if err != nil {
+		return Request{}, badRequest("the input is not a JSON object: %w", err)
+	}
+	if fields["detail-type"] != nil {
+		if input, err = detail(fields); err != nil {
+			return Request{}, err
+		}
+		if fields, err = object(input); err != nil {
+			return Request{}, badRequest("the event's detail is not a JSON object: %w", err)
+		}
+	}
+	for _, name := range ignored {
+		delete(fields, name)
+	}
+	var r Request
+	known := map[string]any{
+		"accountId": &r.AccountID, "reason": &r.Reason, "dryRun": &r.DryRun, "quickSightAccountName": &r.QuickSightAccountName,
+		"notBefore": &r.NotBefore, "directory": &r.Directory, "vpc": &r.VPC, "skipBackupReason": &r.SkipBackupReason,
+		"attestation": &r.Attestation, "identityRegion": &r.IdentityRegion, "trigger": &r.Trigger,
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		into, ok := known[name]
+		if !ok {
+			return Request{}, badRequest("the input has an unknown field %q; did you mean %q?", name, nearest(name, known))
+		}
+		if err := json.Unmarshal(fields[name], into); err != nil || string(fields[name]) == "null" {
+			return Request{}, badRequest("the field %q has the wrong type: got %s, want %s", name, abbreviate(fields[name]), wanted[name])
+		}
+	}
+	return r, r.validate()
+}
+
+// wanted says in words what each field takes.
+var wanted = map[string]string{
+	"accountId": "a string of twelve digits", "reason": "a string", "dryRun": "true or false", "quickSightAccountName": "a string",
+	"notBefore": "a time such as \"2026-05-01T09:00:00Z\"", "directory": "\"auto\", \"keep\" or a directory id",
+	"vpc": "\"auto\", \"keep\" or a VPC id", "skipBackupReason": "a string", "attestation": "a string",
+	"identityRegion": "a region such as \"us-east-1\"", "trigger": "a string",
+}
+
+var (
+	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
+	directoryID = regexp.MustCompile(`^d-[0-9a-f]{10}$`)
+	vpcID       = regexp.MustCompile(`^vpc-[0-9a-f]{8,17}$`)
+	region      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+)
+
+func (r *Request) validate() error {
+	if r.Directory == "" {
+		r.Directory = Auto
+	}
+	if r.VPC == "" {
+		r.VPC = Auto
+	}
+	switch {
+	case r.AccountID == "":
+		return badRequest("the input has no accountId")
+	case !accountID.MatchString(r.AccountID):
+		return badRequest("accountId %q is not twelve digits", r.AccountID)
+	case r.Directory.ID() != "" && !directoryID.MatchString(r.Directory.ID()):
+		return badRequest("directory %q is neither \"auto\", \"keep\" nor a directory id such as \"d-9067012345\"", string(r.Directory))
+	case r.VPC.ID() != "" && !vpcID.MatchString(r.VPC.ID()):
+		return badRequest("vpc %q is neither \"auto\", \"keep\" nor a VPC id such as \"vpc-0a1b2c3d\"", string(r.VPC))
+	case r.IdentityRegion != "" && !region.MatchString(r.IdentityRegion):
+		return badRequest("identityRegion %q is not a region such as \"us-east-1\"", r.IdentityRegion)
+	}
+	return nil
+}
+
+// detail unwraps an EventBridge event that starts a closing.
+func detail(event map[string]json.RawMessage) (json.RawMessage, error) {
+	var source, kind string
+	_ = json.Unmarshal(event["source"], &source) // what is not a string matches nothing below
+	_ = json.Unmarshal(event["detail-type"], &kind)
+	if source != OffboardingSource || kind != OffboardingEvent {
+		return nil, Errorf(UnknownEvent, "the event %q of source %q starts no closing; nothing was touched", kind, source).
+			WithHint("send %q of source %q, or correct the rule's pattern", OffboardingEvent, OffboardingSource)
+	}
+	return event["detail"], nil
+}
+
+// object decodes one JSON object, field by field, and refuses a field that is given twice or anything behind the object.
+func object(data []byte) (map[string]json.RawMessage, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil {
+		return nil, truncated(err)
+	} else if t != json.Delim('{') {
+		return nil, fmt.Errorf("it starts with %v", t)
+	}
+	fields := map[string]json.RawMessage{}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, truncated(err)
+		}
+		name, _ := t.(string) // the decoder lets only strings stand here
+		if _, twice := fields[name]; twice {
+			return nil, fmt.Errorf("the field %q is given twice", name)
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, truncated(err)
+		}
+		fields[name] = value
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, truncated(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more behind it")
+	}
+	return fields, nil
+}
+
+func truncated(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ends too early")
+	}
+	return err
+}
+
+func badRequest(format string, args ...any) *Error {
+	return Errorf(BadRequest, format, args...).WithHint(`nothing was touched; {"accountId": "111122223333"} is enough to start`)
+}
+
+func abbreviate(value json.RawMessage) string {
+	if len(value) > 40 {
+		return string(value[:37]) + "..."
+	}
+	return string(value)
+}
+
+// nearest is the known field with the smallest edit distance to name.
+func nearest(name string, known map[string]any) string {
+	best, distance := "", 1<<30
+	for _, k := range slices.Sorted(maps.Keys(known)) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(k)); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's, over bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitution := diagonal
+			if a[i] != b[j] {
+				substitution++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(row[j]+1, row[j+1]+1, substitution)
+		}
+	}
+	return row[len(b)]
+}
