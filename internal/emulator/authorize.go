@@ -1,0 +1,109 @@
+package emulator
+
+import (
+	"fmt"
+	"slices"
+)
+
+// layer is one kind of policy that every request has to pass.
+type layer struct {
+	rule     string // switched off by Options.WithoutRules
+	name     string // as AWS's messages call it
+	article  string
+	policies []Policy
+	open     bool // nothing is attached: passes
+}
+
+// layers are the policies between a caller and an action, in AWS's order of evaluation.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+func (a *AWS) layers(p *principal) []layer {
+	one := func(p *Policy) []Policy {
+		if p == nil {
+			return nil
+		}
+		return []Policy{*p}
+	}
+	scps := a.world.Accounts[p.Account].SCPs
+	return []layer{
+		{rule: "service-control-policy", name: "service control policy", article: "a", policies: scps, open: len(scps) == 0},
+		{rule: "permissions-boundary", name: "permissions boundary", article: "a", policies: one(p.boundary), open: p.boundary == nil},
+		{rule: "session-policy", name: "session policy", article: "a", policies: one(p.session), open: p.session == nil},
+		{rule: "identity-policy", name: "identity-based policy", article: "an", policies: p.policies, open: p.unrestricted || p.root},
+	}
+}
+
+// authorize checks every action of the request on every resource that it names. A resource-based policy, where the
+// service has one, is weighed by the service's own code.
+func (a *AWS) authorize(r *request, o op) error {
+	if o.public {
+		return nil
+	}
+	resources := []string{"*"}
+	if o.resource != nil {
+		if named := o.resource(r); len(named) > 0 {
+			resources = named
+		}
+	}
+	context := r.context()
+	if o.context != nil {
+		for key, values := range o.context(r) {
+			context[key] = values
+		}
+	}
+	for _, action := range r.actions(o) {
+		for _, resource := range resources {
+			if reason := a.refusal(r.principal, access{action: action, resource: resource, context: context}); reason != "" {
+				return r.service.protocol.denied(notAuthorized(r.principal, action, resource, reason))
+			}
+		}
+	}
+	return nil
+}
+
+// refusal says why the caller may not, in AWS's words, or nothing where it may.
+func (a *AWS) refusal(p *principal, want access) string {
+	layers := a.layers(p)
+	for _, l := range layers {
+		if a.enforces(l.rule) && !l.open && evaluate(l.policies, want) == explicitDeny {
+			return fmt.Sprintf("with an explicit deny in %s %s", l.article, l.name)
+		}
+	}
+	for _, l := range layers {
+		if a.enforces(l.rule) && !l.open && evaluate(l.policies, want) != allowed {
+			return fmt.Sprintf("because no %s allows the %s action", l.name, want.action)
+		}
+	}
+	return ""
+}
+
+func notAuthorized(p *principal, action, resource, reason string) string {
+	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", p.ARN, action, resource, reason)
+}
+
+// context holds the global condition keys of a request.
+func (r *request) context() condition {
+	p := r.principal
+	c := condition{
+		"aws:RequestedRegion":  {r.region},
+		"aws:PrincipalAccount": {p.Account},
+		"aws:PrincipalArn":     {cmpOr(p.roleARN, p.ARN)}, // for a role's session, the role
+		"aws:userid":           {p.UserID},
+		"aws:CurrentTime":      {r.now.UTC().Format("2006-01-02T15:04:05Z")},
+		"aws:SecureTransport":  {"true"}, // the emulator stands for the HTTPS endpoint
+		"aws:PrincipalType":    {"User"},
+	}
+	switch {
+	case p.root:
+		c["aws:PrincipalType"] = []string{"Account"}
+	case p.viaRole:
+		c["aws:PrincipalType"] = []string{"AssumedRole"}
+	default:
+		c["aws:username"] = []string{p.sourceName}
+	}
+	return c
+}
+
+// regionEnabled reports whether the account can use the Region.
+func (a *AWS) regionEnabled(account, region string) bool {
+	return !slices.Contains(a.world.Accounts[account].Regions.Disabled, region)
+}

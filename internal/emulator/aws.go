@@ -1,0 +1,168 @@
+package emulator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options say which AWS to pretend and how.
+type Options struct {
+	World        *World                                        // the state at the start; copied
+	Now          func() time.Time                              // virtual clock; nil: stands at World.Now
+	Faults       []Fault                                       // calls that go wrong
+	Assumptions  map[string]string                             // name to setting, see Assumptions; defaults for the rest
+	PageSize     int                                           // upper bound of every page; 0: AWS's own page sizes
+	Machines     Machines                                      // Step Functions executions; nil: states operations answer 501
+	Latency      func(service, operation string) time.Duration // nil: a fixed table
+	WithoutRules []string                                      // refusals switched off, see Rules
+}
+
+// AWS is the pretended cloud. It is safe for concurrent use; calls are served one at a time.
+type AWS struct {
+	mu       sync.Mutex
+	services map[string]*service
+	now      func() time.Time
+	latency  func(service, operation string) time.Duration
+	machines Machines
+	pageSize int
+
+	world       *World
+	assumptions map[string]string
+	without     map[string]bool
+	faults      []*armedFault
+	journal     []Call
+	occurrences map[string]int // by invocation, operation and parameters
+	unknown     []string
+}
+
+// New returns an AWS in the state of o.World. Unknown assumptions, settings and rules are errors.
+func New(o Options) (*AWS, error) {
+	if o.World == nil {
+		return nil, fmt.Errorf("emulator: no world given")
+	}
+	world, err := o.World.clone()
+	if err != nil {
+		return nil, fmt.Errorf("emulator: copying the world: %w", err)
+	}
+	if err := world.complete(); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	assumptions, err := resolveAssumptions(o.Assumptions)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	faults, err := armFaults(o.Faults)
+	if err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	a := &AWS{
+		world:       world,
+		assumptions: assumptions,
+		faults:      faults,
+		without:     map[string]bool{},
+		occurrences: map[string]int{},
+	}
+	a.configure(o)
+	for _, name := range o.WithoutRules {
+		if !slices.ContainsFunc(Rules(), func(r Rule) bool { return r.Name == name }) {
+			return nil, fmt.Errorf("emulator: unknown rule %q in WithoutRules", name)
+		}
+		a.without[name] = true
+	}
+	return a, nil
+}
+
+func (a *AWS) configure(o Options) {
+	a.services = services()
+	a.machines, a.pageSize = o.Machines, o.PageSize
+	a.now = o.Now
+	if a.now == nil {
+		at := a.world.Now
+		a.now = func() time.Time { return at }
+	}
+	a.latency = o.Latency
+	if a.latency == nil {
+		a.latency = defaultLatency
+	}
+}
+
+// Clone returns an independent AWS in the present state: world, journal, counters, assumptions and rules are
+// copied. Clock, latency, page size and machines come from o; so do faults, unless o.Faults is nil: then the present
+// ones go on. o.World, o.Assumptions and o.WithoutRules are not used.
+func (a *AWS) Clone(o Options) (*AWS, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	world, err := a.world.clone()
+	if err != nil {
+		return nil, fmt.Errorf("emulator: copying the world: %w", err)
+	}
+	c := &AWS{
+		world:       world,
+		assumptions: maps.Clone(a.assumptions),
+		without:     maps.Clone(a.without),
+		occurrences: maps.Clone(a.occurrences),
+		journal:     slices.Clone(a.journal),
+		unknown:     slices.Clone(a.unknown),
+	}
+	if o.Faults == nil {
+		for _, f := range a.faults {
+			copied := *f
+			c.faults = append(c.faults, &copied)
+		}
+	} else if c.faults, err = armFaults(o.Faults); err != nil {
+		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	c.configure(o)
+	return c, nil
+}
+
+// World returns a copy of the present state, asynchronous changes applied as of now. It can seed another AWS.
+func (a *AWS) World() *World {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	a.world.settle(a, now)
+	world, err := a.world.clone()
+	if err != nil { // the world came from JSON-able data and handlers only add such data
+		panic(fmt.Sprintf("emulator: copying the world: %v", err))
+	}
+	world.Now = now
+	return world
+}
+
+// Change edits the present state under the emulator's lock: what somebody does behind our back, such as a new
+// dashboard between approval and commit.
+func (a *AWS) Change(edit func(*World)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.world.settle(a, a.now())
+	edit(a.world)
+	if err := a.world.complete(); err != nil {
+		return fmt.Errorf("emulator: changing the world: %w", err)
+	}
+	return nil
+}
+
+// Unknown lists the operations that were answered 501, sorted and without repetition.
+func (a *AWS) Unknown() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	slices.Sort(a.unknown)
+	return slices.Compact(slices.Clone(a.unknown))
+}
+
+// defaultLatency is what a call takes on the virtual clock: round numbers near what the services take.
+func defaultLatency(service, _ string) time.Duration {
+	switch service {
+	case "quicksight":
+		return 150 * time.Millisecond
+	case "ec2", "ds", "cloudtrail":
+		return 100 * time.Millisecond
+	case "s3", "ssm":
+		return 30 * time.Millisecond
+	}
+	return 50 * time.Millisecond
+}

@@ -1,0 +1,36 @@
+package emulator
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Call is one line of the journal. Equal runs give equal bytes.
+type Call struct {
+	Seq        int             `json:"seq"` // from 1
+	Invocation string          `json:"invocation,omitempty"`
+	Time       time.Time       `json:"time"` // virtual
+	Service    string          `json:"service"`
+	Operation  string          `json:"operation"`
+	Region     string          `json:"region"`
+	Account    string          `json:"account"`             // the caller's
+	Principal  string          `json:"principal"`           // the caller's ARN
+	Params     json.RawMessage `json:"params"`              // canonical: members sorted
+	Resources  []string        `json:"resources,omitempty"` // what a mutating call names
+	Mutating   bool            `json:"mutating,omitempty"`
+	Status     int             `json:"status"` // HTTP; 0: the connection broke
+	Error      string          `json:"error,omitempty"`
+	Message    string          `json:"message,omitempty"`
+	Fault      string          `json:"fault,omitempty"` // which fault hit the call
+	Latency    time.Duration   `json:"latency"`         // nanoseconds on the virtual clock
+	RequestID  string          `json:"requestId"`
+	Response   json.RawMessage `json:"response,omitempty"` // what the operation returned, in the model's names
+}
+
+// Journal returns every call in the order of arrival, refused ones too.
+func (a *AWS) Journal() []Call {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.journal)
+}

@@ -1,0 +1,304 @@
+package emulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Policy is an IAM policy document.
+type Policy struct {
+	Version   string      `json:"Version,omitempty"`
+	ID        string      `json:"Id,omitempty"`
+	Statement []Statement `json:"Statement"`
+}
+
+// Statement is one statement of a policy document.
+type Statement struct {
+	Sid          string                           `json:"Sid,omitempty"`
+	Effect       string                           `json:"Effect"`
+	Principal    principals                       `json:"Principal,omitempty"`
+	NotPrincipal principals                       `json:"NotPrincipal,omitempty"`
+	Action       stringList                       `json:"Action,omitempty"`
+	NotAction    stringList                       `json:"NotAction,omitempty"`
+	Resource     stringList                       `json:"Resource,omitempty"`
+	NotResource  stringList                       `json:"NotResource,omitempty"`
+	Condition    map[string]map[string]stringList `json:"Condition,omitempty"`
+}
+
+// UnmarshalJSON reads a document strictly and accepts a single statement without its list.
+func (p *Policy) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Version   string
+		ID        string `json:"Id"`
+		Statement json.RawMessage
+	}
+	if err := strict(data, &raw); err != nil {
+		return fmt.Errorf("policy document: %w", err)
+	}
+	*p = Policy{Version: raw.Version, ID: raw.ID}
+	if len(raw.Statement) > 0 && raw.Statement[0] == '{' {
+		p.Statement = make([]Statement, 1)
+		if err := strict(raw.Statement, &p.Statement[0]); err != nil {
+			return fmt.Errorf("policy document: %w", err)
+		}
+	} else if err := strict(raw.Statement, &p.Statement); err != nil {
+		return fmt.Errorf("policy document: %w", err)
+	}
+	for i, s := range p.Statement {
+		if s.Effect != "Allow" && s.Effect != "Deny" {
+			return fmt.Errorf("policy document: statement %d: Effect is Allow or Deny, not %q", i+1, s.Effect)
+		}
+		if (s.Action == nil) == (s.NotAction == nil) {
+			return fmt.Errorf("policy document: statement %d needs either Action or NotAction", i+1)
+		}
+		for operator := range s.Condition {
+			if _, ok := conditionOperator(operator); !ok {
+				return fmt.Errorf("policy document: statement %d: condition operator %q is not implemented", i+1, operator)
+			}
+		}
+	}
+	return nil
+}
+
+// stringList is a JSON string or a list of them; booleans and numbers are taken as their text, as IAM does.
+type stringList []string
+
+// UnmarshalJSON accepts one value or a list.
+func (l *stringList) UnmarshalJSON(data []byte) error {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
+		return err
+	}
+	values, isList := value.([]any)
+	if !isList {
+		values = []any{value}
+	}
+	*l = stringList{}
+	for _, v := range values {
+		switch v := v.(type) {
+		case string, bool, float64:
+			*l = append(*l, fmt.Sprint(v))
+		default:
+			return fmt.Errorf("%s is not text or a list of texts", data)
+		}
+	}
+	return nil
+}
+
+// principals are the values of a Principal element by type; "*" stands for {"AWS": "*"}.
+type principals map[string]stringList
+
+// UnmarshalJSON accepts "*" and a map.
+func (p *principals) UnmarshalJSON(data []byte) error {
+	if string(data) == `"*"` {
+		*p = principals{"AWS": {"*"}}
+		return nil
+	}
+	byType := map[string]stringList{}
+	if err := json.Unmarshal(data, &byType); err != nil {
+		return err
+	}
+	*p = byType
+	return nil
+}
+
+// names reports whether a Principal element names the caller: its ARN, its role's ARN, its account or everybody.
+func (p principals) names(caller *principal) bool {
+	for _, value := range p["AWS"] {
+		switch value {
+		case "*", caller.ARN, caller.roleARN, caller.Account, "arn:aws:iam::" + caller.Account + ":root":
+			return true
+		}
+	}
+	return false
+}
+
+// condition holds the context of a request by condition key; IAM compares keys without case.
+type condition map[string][]string
+
+func (c condition) values(key string) ([]string, bool) {
+	for name, values := range c {
+		if strings.EqualFold(name, key) {
+			return values, true
+		}
+	}
+	return nil, false
+}
+
+// access is one thing that a caller wants to do.
+type access struct {
+	caller   *principal // for Principal elements; nil in identity policies
+	action   string
+	resource string
+	context  condition
+}
+
+// verdict of a set of policies.
+type verdict int
+
+const (
+	implicitDeny verdict = iota
+	allowed
+	explicitDeny
+)
+
+// evaluate returns what the policies say together: an explicit deny outweighs any allow.
+func evaluate(policies []Policy, want access) verdict {
+	result := implicitDeny
+	for _, p := range policies {
+		for _, s := range p.Statement {
+			if !s.applies(want) {
+				continue
+			}
+			if s.Effect == "Deny" {
+				return explicitDeny
+			}
+			result = allowed
+		}
+	}
+	return result
+}
+
+func (s *Statement) applies(want access) bool {
+	switch {
+	case s.Action != nil && !matchesAny(s.Action, want.action, true):
+		return false
+	case s.NotAction != nil && matchesAny(s.NotAction, want.action, true):
+		return false
+	case s.Resource != nil && !matchesAny(s.substituted(s.Resource, want), want.resource, false):
+		return false
+	case s.NotResource != nil && matchesAny(s.substituted(s.NotResource, want), want.resource, false):
+		return false
+	case s.Principal != nil && (want.caller == nil || !s.Principal.names(want.caller)):
+		return false
+	case s.NotPrincipal != nil && want.caller != nil && s.NotPrincipal.names(want.caller):
+		return false
+	}
+	for operator, tests := range s.Condition {
+		compare, _ := conditionOperator(operator) // unknown ones were refused when the document was read
+		for key, patterns := range tests {
+			if !compare(want.context, key, s.substituted(patterns, want)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// substituted replaces policy variables such as ${aws:PrincipalAccount}.
+func (s *Statement) substituted(values []string, want access) []string {
+	if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, "${") }) {
+		return values
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		for key, actual := range want.context {
+			if len(actual) == 1 {
+				v = strings.ReplaceAll(v, "${"+key+"}", actual[0])
+			}
+		}
+		out[i] = v
+	}
+	return out
+}
+
+func matchesAny(patterns []string, value string, foldCase bool) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		if foldCase {
+			return wildcard(strings.ToLower(pattern), strings.ToLower(value))
+		}
+		return wildcard(pattern, value)
+	})
+}
+
+// wildcard matches IAM's patterns: * is any text, ? is any one character.
+func wildcard(pattern, value string) bool {
+	star, mark := -1, 0
+	p, v := 0, 0
+	for v < len(value) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, v
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == value[v]):
+			p, v = p+1, v+1
+		case star >= 0:
+			mark++
+			p, v = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// conditionOperator returns how an operator compares the request's values of a key with a policy's values.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+func conditionOperator(name string) (func(c condition, key string, patterns []string) bool, bool) {
+	base, ifExists := strings.CutSuffix(name, "IfExists")
+	var every, some bool
+	if rest, ok := strings.CutPrefix(base, "ForAllValues:"); ok {
+		base, every = rest, true
+	} else if rest, ok := strings.CutPrefix(base, "ForAnyValue:"); ok {
+		base, some = rest, true
+	}
+	if base == "Null" {
+		return func(c condition, key string, patterns []string) bool {
+			values, ok := c.values(key)
+			return slices.Contains(patterns, fmt.Sprint(!ok || len(values) == 0))
+		}, true
+	}
+	equal := map[string]func(pattern, value string) bool{
+		"StringEquals":              func(p, v string) bool { return p == v },
+		"StringEqualsIgnoreCase":    strings.EqualFold,
+		"StringLike":                wildcard,
+		"ArnEquals":                 wildcard, // the two behave alike
+		"ArnLike":                   wildcard,
+		"Bool":                      strings.EqualFold,
+		"StringNotEquals":           func(p, v string) bool { return p == v },
+		"StringNotEqualsIgnoreCase": strings.EqualFold,
+		"StringNotLike":             wildcard,
+		"ArnNotEquals":              wildcard,
+		"ArnNotLike":                wildcard,
+	}[base]
+	if equal == nil {
+		return nil, false
+	}
+	negated := strings.Contains(base, "Not")
+	return func(c condition, key string, patterns []string) bool {
+		values, ok := c.values(key)
+		if !ok || len(values) == 0 {
+			// An absent key fails a positive test and passes a negated one, IfExists and ForAllValues.
+			return ifExists || every || negated && !some
+		}
+		holds := func(value string) bool {
+			found := slices.ContainsFunc(patterns, func(p string) bool { return equal(p, value) })
+			return found != negated
+		}
+		if some {
+			return slices.ContainsFunc(values, holds)
+		}
+		return !slices.ContainsFunc(values, func(v string) bool { return !holds(v) })
+	}, true
+}
+
+// contextKeys lists the condition keys that policies ask about for an action.
+func contextKeys(policies []Policy, want access) []string {
+	var keys []string
+	for _, p := range policies {
+		for _, s := range p.Statement {
+			bare := s
+			bare.Condition = nil
+			if !bare.applies(want) {
+				continue
+			}
+			for _, tests := range s.Condition {
+				keys = append(keys, sortedKeys(tests)...)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}

@@ -1,0 +1,4 @@
+package emulator
+
+// QuickSight is an account's QuickSight.
+type QuickSight struct{}

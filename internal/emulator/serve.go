@@ -1,0 +1,222 @@
+package emulator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	"quicksight-unsubscribe/internal/operation"
+)
+
+// Headers between the replay and the emulator; foreign clients know nothing of them.
+const (
+	// InvocationHeader labels what a call belongs to, such as execution, state and attempt.
+	InvocationHeader = "X-Replay-Invocation"
+	// LatencyHeader tells how long the call took on the virtual clock, in nanoseconds. The emulator itself never waits.
+	LatencyHeader = "X-Emulated-Latency"
+)
+
+// ServeHTTP serves AWS clients over a listener.
+func (a *AWS) ServeHTTP(w http.ResponseWriter, in *http.Request) {
+	out, err := a.serve(in)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if out.lost {
+		panic(http.ErrAbortHandler) // net/http's way to break a connection
+	}
+	for name, values := range out.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(out.status)
+	_, _ = w.Write(out.body) // a client that hangs up early loses its own answer only
+}
+
+// RoundTrip serves AWS clients in process: the same bytes without a socket.
+func (a *AWS) RoundTrip(in *http.Request) (*http.Response, error) {
+	if err := in.Context().Err(); err != nil {
+		return nil, err
+	}
+	out, err := a.serve(in)
+	if err != nil {
+		return nil, err
+	}
+	if out.lost {
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	return &http.Response{
+		Status:        strconv.Itoa(out.status) + " " + http.StatusText(out.status),
+		StatusCode:    out.status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        out.header,
+		Body:          io.NopCloser(bytes.NewReader(out.body)),
+		ContentLength: int64(len(out.body)),
+		Request:       in,
+	}, nil
+}
+
+// serve answers one call and journals it.
+func (a *AWS) serve(in *http.Request) (reply, error) {
+	body, err := readBody(in)
+	if err != nil {
+		return reply{}, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	sig, signed := readSignature(in)
+	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body}
+	routeErr := a.route(r, in, sig)
+	if r.service == nil {
+		// Nothing is known about the protocol, so the plainest JSON answer has to do.
+		r.service = &service{name: cmpOr(sig.service, in.Host), protocol: restJSON}
+		r.operation = cmpOr(in.Header.Get("X-Amz-Target"), in.Method+" "+in.URL.Path)
+	}
+	call := a.open(r)
+	fault := a.fault(call)
+	call.Latency = a.latency(r.service.name, r.operation)
+	if fault != nil {
+		call.Fault, call.Latency = fault.label(), call.Latency+time.Duration(fault.Latency)
+	}
+
+	var out reply
+	result, err := any(nil), error(nil)
+	switch {
+	case fault != nil && fault.Lost && !fault.AfterEffect:
+		out.lost = true
+	case fault != nil && fault.Error != nil && !fault.AfterEffect:
+		err = fault.Error
+		_ = a.identify(r, in, sig) // for the journal: the fault is the answer whoever calls
+	case !signed:
+		err = unsigned(r.service.protocol)
+	case routeErr != nil:
+		err = routeErr
+	default:
+		result, err = a.perform(r, in, sig)
+	}
+	if err == nil && !out.lost {
+		if out, err = writeResult(r, result); err == nil {
+			call.Response = canonical(r.wire(result))
+		}
+	}
+	if fault != nil && fault.AfterEffect && err == nil {
+		out.lost, err = fault.Lost, nil
+		if fault.Error != nil {
+			err = fault.Error
+		}
+	}
+	if err != nil {
+		var refused *APIError
+		if !errors.As(err, &refused) {
+			refused = &APIError{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}
+		}
+		call.Error, call.Message, call.Response = refused.Code, refused.Message, nil
+		out = writeError(r.service.protocol, refused, r.requestID)
+		if r.service.protocol == s3XML && in.Method == http.MethodHead {
+			out.body = nil
+		}
+	}
+	if !out.lost {
+		call.Status = out.status
+		out.header.Set("X-Amzn-Requestid", r.requestID)
+		out.header.Set(LatencyHeader, strconv.FormatInt(int64(call.Latency), 10))
+		out.header.Set("Content-Length", strconv.Itoa(len(out.body)))
+	}
+	if r.principal != nil {
+		call.Account, call.Principal = r.account, r.principal.ARN
+	}
+	a.journal = append(a.journal, *call)
+	return out, nil
+}
+
+// open starts the journal line of a request and gives the request its id: a digest of what is asked and how often it was.
+func (a *AWS) open(r *request) *Call {
+	params := canonical(r.params)
+	key := fmt.Sprintf("%s|%s|%s|%s|%s", r.invocation, r.service.name, r.operation, r.region, params)
+	a.occurrences[key]++
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%d", key, a.occurrences[key]))
+	id := hex.EncodeToString(sum[:16])
+	r.requestID = id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+	known, _ := operation.Lookup(r.service.name, r.operation)
+	return &Call{
+		Seq: len(a.journal) + 1, Invocation: r.invocation, Time: r.now,
+		Service: r.service.name, Operation: r.operation, Region: r.region,
+		Params: params, Resources: r.resources(), Mutating: known.Mutating, RequestID: r.requestID,
+	}
+}
+
+// perform takes a signed request through identity, permission, validation and rules to its effect.
+func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) {
+	if err := a.identify(r, in, sig); err != nil {
+		return nil, err
+	}
+	o, known := r.service.operations[r.operation]
+	if !known || r.service.name == "states" && a.machines == nil {
+		a.unknown = append(a.unknown, r.service.name+":"+r.operation)
+		return nil, &APIError{Code: "NotImplemented", Message: "the emulator does not implement " + r.service.name + ":" + r.operation, Status: http.StatusNotImplemented}
+	}
+	a.world.settle(a, r.now)
+	if err := a.authorize(r, o); err != nil {
+		return nil, err
+	}
+	if r.service.before != nil {
+		if err := r.service.before(r); err != nil {
+			return nil, err
+		}
+	}
+	for _, member := range o.required {
+		if !r.has(member) {
+			return nil, r.service.protocol.missing(member)
+		}
+	}
+	if err := a.checkRules(r); err != nil {
+		return nil, err
+	}
+	return o.run(r)
+}
+
+func (a *AWS) identify(r *request, in *http.Request, sig signature) error {
+	if err := a.authenticate(r, in, sig); err != nil {
+		return err
+	}
+	if !a.regionEnabled(r.account, r.region) {
+		return r.service.protocol.badCredentials() // an opt-in Region that is not enabled knows none of the account's keys
+	}
+	return nil
+}
+
+func unsigned(p protocol) *APIError {
+	code := "MissingAuthenticationTokenException"
+	switch p {
+	case query, ec2Query:
+		code = "MissingAuthenticationToken"
+	case s3XML:
+		code = "AccessDenied"
+	}
+	return &APIError{Code: code, Message: "Missing Authentication Token", Status: p.forbidden()}
+}
+
+// canonical is JSON with sorted members.
+func canonical(v any) json.RawMessage {
+	if m, ok := v.(map[string]any); ok && len(m) == 0 || v == nil {
+		return json.RawMessage("{}")
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return json.RawMessage(strconv.Quote(err.Error()))
+	}
+	return slices.Clip(data)
+}

@@ -1,0 +1,4 @@
+package emulator
+
+var stsOperations = map[string]op{}
+var stsRules []rule

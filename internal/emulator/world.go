@@ -1,0 +1,184 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// World is all that AWS knows: a few accounts. It is plain data, written by hand as JSON, copied through JSON, and at
+// the same time the emulator's live state; omitted parts have AWS's defaults.
+type World struct {
+	Now      time.Time           `json:"now"`           // the virtual clock's start
+	Hub      string              `json:"hub,omitempty"` // the account that default role trust admits
+	Accounts map[string]*Account `json:"accounts"`
+	Sessions map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
+}
+
+// Account is one AWS account.
+type Account struct {
+	Name              string              `json:"name,omitempty"`
+	Alias             string              `json:"alias,omitempty"`
+	Email             string              `json:"email,omitempty"`
+	OrganizationsUnit string              `json:"organizationsUnit,omitempty"`
+	Regions           Regions             `json:"regions,omitzero"`
+	SCPs              []Policy            `json:"scps,omitempty"` // service control policies that apply to the account
+	Principals        []Credential        `json:"principals,omitempty"`
+	Roles             map[string]*Role    `json:"roles,omitempty"`
+	Users             map[string]*User    `json:"users,omitempty"`
+	QuickSight        *QuickSight         `json:"quickSight,omitempty"`  // nil: never subscribed
+	Directories       []*Directory        `json:"directories,omitempty"` // Directory Service
+	Network           map[string]*Network `json:"network,omitempty"`     // EC2, by Region
+	Trail             []TrailEvent        `json:"trail,omitempty"`       // CloudTrail's event history before the start
+	TrailDelayMinutes *int                `json:"trailDelayMinutes,omitempty"`
+	Buckets           map[string]*Bucket  `json:"buckets,omitempty"`
+	Topics            []*Topic            `json:"topics,omitempty"`
+	Parameters        map[string]string   `json:"parameters,omitempty"` // Systems Manager, by name
+}
+
+// Regions says which Regions an account cannot use.
+type Regions struct {
+	Disabled []string `json:"disabled,omitempty"` // opt-in Regions that are not enabled
+}
+
+// Credential is a long-lived access key.
+type Credential struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey,omitempty"` // default: DefaultSecret
+	ARN             string `json:"arn"`                       // IAM user, root user, or a role's session that the replay plays
+}
+
+// DefaultSecret is the secret of every access key for which the world names none.
+const DefaultSecret = "emulated-secret-access-key"
+
+// Role is an IAM role. Without Policies its identity policies allow everything.
+type Role struct {
+	Path     string   `json:"path,omitempty"`  // default "/"
+	Trust    *Policy  `json:"trust,omitempty"` // default: the own account and the hub
+	Policies []Policy `json:"policies,omitempty"`
+	Boundary *Policy  `json:"boundary,omitempty"`
+}
+
+// User is an IAM user. Without Policies its identity policies allow everything.
+type User struct {
+	Path     string   `json:"path,omitempty"`
+	Policies []Policy `json:"policies,omitempty"`
+	Boundary *Policy  `json:"boundary,omitempty"`
+}
+
+// ParseWorld reads a world strictly: an unknown field is an error.
+func ParseWorld(data []byte) (*World, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	var w World
+	if err := decoder.Decode(&w); err != nil {
+		return nil, fmt.Errorf("reading the world: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, fmt.Errorf("reading the world: more than one JSON value")
+	}
+	copied, err := w.clone() // validate a copy: defaults are New's business
+	if err != nil {
+		return nil, fmt.Errorf("reading the world: %w", err)
+	}
+	if err := copied.complete(); err != nil {
+		return nil, fmt.Errorf("reading the world: %w", err)
+	}
+	return &w, nil
+}
+
+func (w *World) clone() (*World, error) {
+	data, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	var c World
+	return &c, json.Unmarshal(data, &c)
+}
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+// complete checks the world and fills in defaults; it may run again on a complete world.
+func (w *World) complete() error {
+	if w.Accounts == nil {
+		w.Accounts = map[string]*Account{}
+	}
+	if w.Sessions == nil {
+		w.Sessions = map[string]*Session{}
+	}
+	if w.Now.IsZero() {
+		return fmt.Errorf("world: now is missing; give an RFC 3339 time")
+	}
+	keys := map[string]string{}
+	for _, id := range sortedKeys(w.Accounts) {
+		if !accountID.MatchString(id) {
+			return fmt.Errorf("world: account %q is not 12 digits", id)
+		}
+		account := w.Accounts[id]
+		if account == nil {
+			return fmt.Errorf("world: account %s is null", id)
+		}
+		for i := range account.Principals {
+			p := &account.Principals[i]
+			if p.AccessKeyID == "" || !strings.Contains(p.ARN, ":"+id+":") {
+				return fmt.Errorf("world: account %s: principal %d needs an accessKeyId and an ARN of the account, not %q", id, i+1, p.ARN)
+			}
+			if other, taken := keys[p.AccessKeyID]; taken {
+				return fmt.Errorf("world: access key %s belongs to account %s and to account %s", p.AccessKeyID, other, id)
+			}
+			keys[p.AccessKeyID] = id
+			if p.SecretAccessKey == "" {
+				p.SecretAccessKey = DefaultSecret
+			}
+		}
+		if err := account.complete(id, w.Now); err != nil {
+			return fmt.Errorf("world: account %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+func (account *Account) complete(id string, now time.Time) error {
+	if account.Network == nil {
+		account.Network = map[string]*Network{}
+	}
+	return nil
+}
+
+// settle applies what asynchronous work has reached by now.
+func (w *World) settle(a *AWS, now time.Time) {
+	for _, id := range sortedKeys(w.Accounts) {
+		w.Accounts[id].settle(a, id, now)
+	}
+}
+
+func (account *Account) settle(a *AWS, id string, now time.Time) {}
+
+// trust is the role's trust policy, or the default: the own account and the hub, as their administrators see fit.
+func (w *World) trust(account string, role *Role) *Policy {
+	if role.Trust != nil {
+		return role.Trust
+	}
+	admitted := stringList{"arn:aws:iam::" + account + ":root"}
+	if w.Hub != "" && w.Hub != account {
+		admitted = append(admitted, "arn:aws:iam::"+w.Hub+":root")
+	}
+	return &Policy{Statement: []Statement{{Effect: "Allow", Principal: principals{"AWS": admitted}, Action: stringList{"sts:AssumeRole"}}}}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// cmpOr returns value, or fallback where value is zero.
+func cmpOr[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
