@@ -52,10 +52,10 @@ type Standing string
 
 // The standings.
 const (
-	Pending  Standing = "PENDING"
-	Approved Standing = "APPROVED"
-	Refused  Standing = "REJECTED"
-	TooOld   Standing = "EXPIRED"
+	StandingPending  Standing = "PENDING"
+	StandingApproved Standing = "APPROVED"
+	StandingRejected Standing = "REJECTED"
+	StandingExpired  Standing = "EXPIRED"
 )
 
 // Stands counts the decisions of ask's round at a moment. A decision of another execution, round or digest, or by the starter,
@@ -68,7 +68,7 @@ func (a Ask) Stands(decisions []Decision, now time.Time) Standing {
 		}
 		switch d.Verdict {
 		case Reject:
-			return Refused
+			return StandingRejected
 		case Approve:
 			if d.At.Before(a.Deadline) && !slices.Contains(approvers, d.Person) {
 				approvers = append(approvers, d.Person)
@@ -76,12 +76,12 @@ func (a Ask) Stands(decisions []Decision, now time.Time) Standing {
 		}
 	}
 	if len(approvers) >= a.Quorum {
-		return Approved
+		return StandingApproved
 	}
 	if !now.Before(a.Deadline) {
-		return TooOld
+		return StandingExpired
 	}
-	return Pending
+	return StandingPending
 }
 
 // MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers where they are named.

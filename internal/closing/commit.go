@@ -45,6 +45,7 @@ type Act struct {
 	Resource  string     `json:"resource"`
 	Region    string     `json:"region"`
 	Intended  time.Time  `json:"intended"`
+	Seq       int        `json:"seq"` // the act's number within its invocation, from 1
 	Done      *time.Time `json:"done,omitempty"`
 	Outcome   string     `json:"outcome,omitempty"` // "done", "gone already", or the error code
 	RequestID string     `json:"requestId,omitempty"`

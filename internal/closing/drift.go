@@ -69,10 +69,10 @@ func (m Material) facts() map[fact]json.RawMessage {
 		// Its interfaces come and go with it; each is EC2's and none is ours to delete.
 		put("VPC connection", c.ARN, []string{c.VPC, c.Role})
 	}
-	if d := m.Directory; d.Fate == Delete {
+	if d := m.Directory; d.Fate == FateDelete {
 		put("directory", d.ID, []string{d.Region, d.Type, d.VPC})
 	}
-	if v := m.VPC; v.Fate == Delete {
+	if v := m.VPC; v.Fate == FateDelete {
 		put("VPC", v.ID, []string{v.Region, v.CIDR})
 		for _, r := range v.Resources {
 			put(r.Kind, r.ID, v.ID)

@@ -90,9 +90,9 @@ type Fate string
 
 // The fates. A zero Fate means that there is none.
 const (
-	None   Fate = "none"   // there is nothing to decide on
-	Kept   Fate = "keep"   // it stays, and Why says why
-	Delete Fate = "delete" // it goes, with everything that Resources names
+	FateNone   Fate = "none"   // there is nothing to decide on
+	FateKeep   Fate = "keep"   // it stays, and Why says why
+	FateDelete Fate = "delete" // it goes, with everything that Resources names
 )
 
 // Directory is what becomes of the Simple AD directory.
@@ -189,7 +189,7 @@ func (m Material) Digest() string {
 
 // NothingToClose tells whether neither a subscription nor anything that it left is there to delete.
 func (m Material) NothingToClose() bool {
-	return m.Subscription == nil && m.Directory.Fate != Delete && m.VPC.Fate != Delete
+	return m.Subscription == nil && m.Directory.Fate != FateDelete && m.VPC.Fate != FateDelete
 }
 
 // Names tells whether the plan names the resource with this id or ARN, that is, whether an approval of it covers deleting it.
@@ -200,10 +200,10 @@ func (m Material) Names(id string) bool {
 	if m.Subscription != nil && id == m.AccountID {
 		return true
 	}
-	if m.Directory.Fate == Delete && (id == m.Directory.ID || id == m.Directory.SecurityGroup || slices.Contains(m.Directory.Interfaces, id)) {
+	if m.Directory.Fate == FateDelete && (id == m.Directory.ID || id == m.Directory.SecurityGroup || slices.Contains(m.Directory.Interfaces, id)) {
 		return true
 	}
-	if m.VPC.Fate == Delete && (id == m.VPC.ID || slices.ContainsFunc(m.VPC.Resources, func(r Resource) bool { return r.ID == id })) {
+	if m.VPC.Fate == FateDelete && (id == m.VPC.ID || slices.ContainsFunc(m.VPC.Resources, func(r Resource) bool { return r.ID == id })) {
 		return true
 	}
 	return slices.ContainsFunc(m.VPCConnections, func(c VPCConnection) bool { return id == c.ID || id == c.ARN }) ||

@@ -1,0 +1,45 @@
+package step
+
+import "time"
+
+// Config is the deployment's configuration. In AWS, boot reads it from the environment that the stack sets; the names below are
+// the environment's. A field without a default must be set by the stack.
+type Config struct {
+	Account string `env:"ACCOUNT"` // the hub account
+	Region  string `env:"REGION"`  // the hub's region
+	Machine string `env:"STATE_MACHINE_ARN"`
+	Bucket  string `env:"BUCKET"`      // of the record
+	Topic   string `env:"TOPIC_ARN"`   // notices
+	Halt    string `env:"KILL_SWITCH"` // SSM parameter; "on" stops every delete step
+
+	NeverClose []string `env:"NEVER_CLOSE"` // account ids that are always refused
+	// UngovernedRegions are QuickSight regions that an organization denies to everybody: not reading them is no doubt.
+	UngovernedRegions []string `env:"UNGOVERNED_REGIONS"`
+	// RequireStarterEvidence refuses a run for which nothing shows that its starter may close the account.
+	RequireStarterEvidence bool `env:"REQUIRE_STARTER_EVIDENCE"`
+	// RefuseUnverifiedStarter refuses a run whose starter CloudTrail does not name within StarterWait.
+	RefuseUnverifiedStarter bool          `env:"REFUSE_UNVERIFIED_STARTER"`
+	StarterWait             time.Duration `env:"STARTER_WAIT"` // default 30 minutes
+
+	Approvers      []string      `env:"APPROVERS"`       // principals or persons who may decide; empty: whoever may invoke decide-approval
+	Quorum         int           `env:"QUORUM"`          // default 1
+	ApprovalWindow time.Duration `env:"APPROVAL_WINDOW"` // of one round; default 7 days
+	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it
+
+	InventoryBudget    time.Duration `env:"INVENTORY_BUDGET"`    // default 2 hours
+	SubscriptionBudget time.Duration `env:"SUBSCRIPTION_BUDGET"` // default 3 hours
+	DirectoryBudget    time.Duration `env:"DIRECTORY_BUDGET"`    // default 3 hours, of which AuthorizedApplicationsWait
+	VPCBudget          time.Duration `env:"VPC_BUDGET"`          // default 3 hours
+	// AuthorizedApplicationsWait is how long Directory Service may say "authorized applications" after the subscription is gone.
+	AuthorizedApplicationsWait time.Duration `env:"AUTHORIZED_APPLICATIONS_WAIT"` // default 1 hour; AWS says 30 to 60 minutes
+}
+
+// Defaults are the values of a deployment that configures nothing.
+func Defaults() Config {
+	return Config{
+		StarterWait: 30 * time.Minute,
+		Quorum:      1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
+		InventoryBudget: 2 * time.Hour, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
+		AuthorizedApplicationsWait: time.Hour,
+	}
+}
