@@ -1,0 +1,96 @@
+# Every target that people and CI use. `make` alone lists them.
+SHELL       := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+GO          ?= go
+BUILD       := build
+DIST        := $(BUILD)/functions
+CDK         := npx --yes aws-cdk@2.1148.1
+LINT        := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
+UNSUBSCRIBE := $(BUILD)/unsubscribe
+# Quiet about the version of Node, and no telemetry.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: replay
+replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline
+	$(UNSUBSCRIBE) replay $(EVENT)
+
+.PHONY: $(UNSUBSCRIBE)
+$(UNSUBSCRIBE):
+	@mkdir -p $(BUILD)
+	$(GO) build -o $@ ./internal/cmd/unsubscribe
+
+.PHONY: test
+test: need-node ## every test, the CDK app's included
+	$(GO) test ./...
+
+.PHONY: check
+check: need-node lint ## what CI runs: lint, every test with the race detector, binaries, synth
+	$(GO) test ./infra/...
+	$(GO) test -race -timeout 20m ./functions/... ./internal/...
+	$(MAKE) sizes synth
+
+.PHONY: lint
+lint: ## gofmt, go vet and golangci-lint
+	@test -z "$$(gofmt -l functions infra internal)" || { gofmt -l functions infra internal; echo "run gofmt"; exit 1; }
+	$(GO) vet ./...
+	$(LINT) run ./...
+
+.PHONY: build
+build: ## the arm64 bootstrap of every function
+	@rm -rf $(DIST) $(BUILD)/bin && mkdir -p $(BUILD)/bin
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w" -o $(BUILD)/bin/ ./functions/...
+	@for binary in $(BUILD)/bin/*; do mkdir -p $(DIST)/$$(basename $$binary) && mv $$binary $(DIST)/$$(basename $$binary)/bootstrap; done
+	@rmdir $(BUILD)/bin
+
+.PHONY: sizes
+sizes: build ## hold that each function's zip is at most 4 MB
+	FUNCTIONS=$(CURDIR)/$(DIST) $(GO) test ./internal/rule -run '^TestSizes$$' -count=1 -v
+
+.PHONY: asl
+asl: need-node ## regenerate the committed state machine from the CDK app
+	$(GO) test ./infra -run '^TestDefinitionIsCurrent$$' -count=1 -update
+
+.PHONY: synth
+synth: need-node build ## write the CloudFormation templates to build/cdk.out, and check them with cfn-lint where it is installed
+	@rm -rf $(BUILD)/cdk.out
+	$(GO) run ./infra -out $(BUILD)/cdk.out -functions $(DIST)
+	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
+
+.PHONY: deploy diff destroy
+deploy: need-node build ## deploy the stacks with the credentials of the shell; CONTEXT="-c name=value ..."
+	$(CDK) deploy --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT) --all
+diff: need-node build ## what a deploy would change
+	$(CDK) diff --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT)
+destroy: need-node build ## remove the stacks; the record's bucket and its key stay
+	$(CDK) destroy --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT) --all
+
+.PHONY: golden
+golden: asl ## refresh every golden file; review the difference
+	$(GO) test ./internal/... -run 'Golden' -count=1 -update
+
+.PHONY: bench
+bench: ## the benchmarks
+	$(GO) test ./internal/... -run '^$$' -bench . -benchmem
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (default 30s)
+	@for package in $$($(GO) list ./internal/...); do \
+	  for target in $$($(GO) test $$package -list '^Fuzz' | grep '^Fuzz'); do \
+	    $(GO) test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-30s} || exit 1; \
+	  done; done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BUILD) cdk.out
+
+.PHONY: need-node
+need-node:
+	@command -v node >/dev/null || { echo "Node.js is missing: the CDK app and its tests need it (20 or newer)."; \
+	  echo "Install it with your system's package manager (Debian: apt-get install nodejs npm) or from nodejs.org, then run make again."; \
+	  echo "Without Node you can still run: make replay, and go test ./functions/... ./internal/..."; exit 1; }
