@@ -24,6 +24,12 @@ func Assumptions() []Assumption {
 
 var assumptions = []Assumption{
 	{
+		Name:     "active-peering-and-delete-vpc",
+		Question: "Does DeleteVpc refuse a VPC with an active peering connection, or delete the connection with it?",
+		Settings: [2]string{"refused", "deleted-with-it"},
+		Source:   "The peering guide says that the console deletes the connection with the VPC; of the API only that it wants dependants gone.",
+	},
+	{
 		Name:     "delete-permissions",
 		Question: "Does DeleteAccountSubscription need quicksight:Unsubscribe beside quicksight:DeleteAccountSubscription?",
 		Settings: [2]string{"both", "delete-only"},
@@ -54,10 +60,22 @@ var assumptions = []Assumption{
 		Source:   "The user guide says to delete secondary namespaces first; no source shows the refusal.",
 	},
 	{
+		Name:     "namespaces-from-other-region",
+		Question: "Do ListNamespaces and DescribeNamespace answer outside the identity Region?",
+		Settings: [2]string{"answers", "denied"},
+		Source:   "Tools read the identity Region from the default namespace's CapacityRegion; other calls on namespaces are refused elsewhere.",
+	},
+	{
 		Name:     "nat-interface-type",
 		Question: "How does EC2 spell the interface type of a NAT gateway?",
 		Settings: [2]string{"nat_gateway", "natGateway"},
 		Source:   "The filter's documentation says nat_gateway, the API model's enum natGateway.",
+	},
+	{
+		Name:     "omitted-notification-email",
+		Question: "What does UpdateAccountSettings do with the notification email when NotificationEmail is absent?",
+		Settings: [2]string{"kept", "cleared"},
+		Source:   "Undocumented; aws-nuke echoes the described email.",
 	},
 	{
 		Name:     "omitted-protection-flag",

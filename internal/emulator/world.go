@@ -145,10 +145,7 @@ func (w *World) complete() error {
 }
 
 func (account *Account) complete(id string, now time.Time) error {
-	if account.Network == nil {
-		account.Network = map[string]*Network{}
-	}
-	return nil
+	return account.completeNetworks(id, now)
 }
 
 // settle applies what asynchronous work has reached by now.
@@ -158,7 +155,9 @@ func (w *World) settle(a *AWS, now time.Time) {
 	}
 }
 
-func (account *Account) settle(a *AWS, id string, now time.Time) {}
+func (account *Account) settle(a *AWS, id string, now time.Time) {
+	account.settleNetworks(a, id, now)
+}
 
 // trust is the role's trust policy, or the default: the own account and the hub, as their administrators see fit.
 func (w *World) trust(account string, role *Role) *Policy {

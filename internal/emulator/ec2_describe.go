@@ -1,0 +1,211 @@
+package emulator
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/xml"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// kind is how EC2 describes one kind of resource.
+type kind[T resource] struct {
+	arn      string // resource type in ARNs
+	noun     string // as in "The vpc ID 'vpc-1' does not exist"
+	id       string // member that holds an id, and in describe operations the list of ids
+	notFound string // error code for an unknown id
+	set      string // element that holds the resources
+	list     func(*Network) list[T]
+	filters  map[string]func(*request, T) []string // by filter name, without tags; nil: no filters
+	wire     func(*request, T) any
+	unpaged  bool // describes everything at once
+	minimum  int  // of MaxResults; 0: 5
+}
+
+// describe is the kind's Describe operation.
+func (k kind[T]) describe() op {
+	return op{run: func(r *request) (any, error) {
+		chosen, err := k.choose(r)
+		if err != nil {
+			return nil, err
+		}
+		next := ""
+		if !k.unpaged {
+			chosen, next, err = page(r, chosen, cmp.Or(k.minimum, 5), len(r.strs(k.id)) > 0)
+			if err != nil {
+				return nil, err
+			}
+		}
+		out := ec2Page{Set: xmlSet{XMLName: xml.Name{Local: k.set}}, NextToken: next}
+		for _, item := range chosen {
+			out.Set.Items = append(out.Set.Items, k.wire(r, item))
+		}
+		return out, nil
+	}}
+}
+
+type ec2Page struct {
+	Set       xmlSet
+	NextToken string `xml:"nextToken,omitempty"`
+}
+
+// choose returns the resources that the ids and filters of a request select, ordered by id.
+func (k kind[T]) choose(r *request) ([]T, error) {
+	all := k.list(r.network())
+	var chosen []T
+	if ids := r.strs(k.id); len(ids) > 0 {
+		for _, id := range ids {
+			item, err := k.find(r, id)
+			if err != nil {
+				return nil, err
+			}
+			chosen = append(chosen, item)
+		}
+	} else {
+		chosen = slices.Clone(all)
+	}
+	filters, err := r.filters()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range filters {
+		values, err := k.filter(r, f.name)
+		if err != nil {
+			return nil, err
+		}
+		chosen = slices.DeleteFunc(chosen, func(item T) bool { return !f.matches(values(item)) })
+	}
+	slices.SortFunc(chosen, func(a, b T) int { return strings.Compare(a.resource().ID, b.resource().ID) })
+	return chosen, nil
+}
+
+// find is the resource of an id, or AWS's refusal.
+func (k kind[T]) find(r *request, id string) (T, error) {
+	item, ok := k.list(r.network()).find(id)
+	if !ok {
+		return item, apiError(k.notFound, "The %s ID '%s' does not exist", k.noun, id)
+	}
+	return item, nil
+}
+
+// filter is how the values of a filter are read from a resource.
+func (k kind[T]) filter(r *request, name string) (func(T) []string, error) {
+	if key, ok := strings.CutPrefix(name, "tag:"); ok {
+		return func(item T) []string {
+			if value, ok := item.resource().Tags[key]; ok {
+				return []string{value}
+			}
+			return nil
+		}, nil
+	}
+	if name == "tag-key" {
+		return func(item T) []string {
+			var keys []string
+			for key := range item.resource().Tags {
+				keys = append(keys, key)
+			}
+			return keys
+		}, nil
+	}
+	read, ok := k.filters[name]
+	if !ok {
+		return nil, apiError("InvalidParameterValue", "The filter '%s' is invalid", name)
+	}
+	return func(item T) []string { return read(r, item) }, nil
+}
+
+// remove is a delete operation that takes effect at once.
+func (k kind[T]) remove(answer any) op {
+	return k.act(func(r *request, n *Network, item T) (any, error) {
+		n.remove(item.resource().ID)
+		return answer, nil
+	})
+}
+
+// act is an operation on one resource that the request names.
+func (k kind[T]) act(do func(*request, *Network, T) (any, error)) op {
+	return op{
+		required: []string{k.id},
+		resource: func(r *request) []string { return []string{ec2ARN(r, k.arn, r.str(k.id))} },
+		run: func(r *request) (any, error) {
+			item, err := k.find(r, r.str(k.id))
+			if err != nil {
+				return nil, err
+			}
+			return do(r, r.network(), item)
+		},
+	}
+}
+
+// ec2Filter is one filter of a request.
+type ec2Filter struct {
+	name   string
+	values []string
+}
+
+// matches reports whether any value equals one of the filter's, in which * and ? are wildcards: AWSEC2/latest/UserGuide/Using_Filtering.html
+func (f ec2Filter) matches(values []string) bool {
+	return slices.ContainsFunc(f.values, func(pattern string) bool {
+		return slices.ContainsFunc(values, func(value string) bool { return like(pattern, value) })
+	})
+}
+
+// like matches a filter's pattern. Values may hold slashes, which path.Match would not step over.
+func like(pattern, value string) bool {
+	const slash = "\x00"
+	escape := strings.NewReplacer("/", slash, "[", `\[`)
+	ok, err := path.Match(escape.Replace(pattern), strings.ReplaceAll(value, "/", slash))
+	return err == nil && ok
+}
+
+// filters reads Filter.n.Name and Filter.n.Value.m.
+func (r *request) filters() ([]ec2Filter, error) {
+	var filters []ec2Filter
+	for i := 1; ; i++ {
+		prefix := "Filter." + strconv.Itoa(i)
+		name := r.str(prefix + ".Name")
+		values := r.strs(prefix + ".Value")
+		if name == "" && len(values) == 0 {
+			return filters, nil
+		}
+		if name == "" || len(values) == 0 {
+			return nil, apiError("InvalidParameterValue", "A filter must have a name and at least one value")
+		}
+		filters = append(filters, ec2Filter{name, values})
+	}
+}
+
+// page cuts the resources that follow the request's token. The token names the last one seen, so that deleting between two
+// pages loses nothing.
+func page[T resource](r *request, all []T, minimum int, byID bool) ([]T, string, error) {
+	limit := len(all)
+	if text := r.str("MaxResults"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < minimum || n > 1000 {
+			return nil, "", apiError("InvalidParameterValue", "Value ( %s ) for parameter maxResults is invalid. Expecting a value between %d and 1000.", text, minimum)
+		}
+		limit = n
+	}
+	if r.aws.pageSize > 0 && !byID {
+		limit = min(limit, r.aws.pageSize)
+	}
+	prefix := r.operation + "/"
+	if token := r.str("NextToken"); token != "" {
+		text, err := base64.RawURLEncoding.DecodeString(token)
+		after, ok := strings.CutPrefix(string(text), prefix)
+		if err != nil || !ok {
+			return nil, "", apiError("InvalidNextToken", "The token '%s' is invalid", token)
+		}
+		all = slices.DeleteFunc(all, func(item T) bool { return item.resource().ID <= after })
+	}
+	if len(all) <= limit {
+		return all, "", nil
+	}
+	all = all[:limit]
+	return all, base64.RawURLEncoding.EncodeToString([]byte(prefix + all[limit-1].resource().ID)), nil
+}
+
+// network is what EC2 holds for the caller where it calls.
+func (r *request) network() *Network { return r.acct().network(r.region) }
