@@ -50,14 +50,44 @@ func (a *AWS) authorize(r *request, o op) error {
 			context[key] = values
 		}
 	}
+	policy, owner := (*Policy)(nil), r.account
+	if o.policy != nil {
+		policy, owner = o.policy(r)
+	}
 	for _, action := range r.actions(o) {
 		for _, resource := range resources {
-			if reason := a.refusal(r.principal, access{action: action, resource: resource, context: context}); reason != "" {
+			want := access{caller: r.principal, action: action, resource: resource, context: context}
+			if reason := a.decide(r.principal, want, policy, owner); reason != "" {
 				return r.service.protocol.denied(notAuthorized(r.principal, action, resource, reason))
 			}
 		}
 	}
 	return nil
+}
+
+// decide weighs the caller's policies and the resource's own. Inside one account either may allow; across accounts both must.
+func (a *AWS) decide(p *principal, want access, policy *Policy, owner string) string {
+	reason := a.refusal(p, want)
+	if !a.enforces("resource-policy") {
+		return reason
+	}
+	verdict := implicitDeny
+	if policy != nil {
+		verdict = evaluate([]Policy{*policy}, want)
+	}
+	switch {
+	case verdict == explicitDeny:
+		return "with an explicit deny in a resource-based policy"
+	case owner != p.Account && verdict != allowed && reason == "":
+		return fmt.Sprintf("because no resource-based policy allows the %s action", want.action)
+	case owner == p.Account && verdict == allowed && reason == noIdentityPolicy(want.action):
+		return ""
+	}
+	return reason
+}
+
+func noIdentityPolicy(action string) string {
+	return fmt.Sprintf("because no identity-based policy allows the %s action", action)
 }
 
 // refusal says why the caller may not, in AWS's words, or nothing where it may.

@@ -1,4 +1,247 @@
 package emulator
 
-// QuickSight is an account's QuickSight.
-type QuickSight struct{}
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// QuickSight is an account's QuickSight, as it was signed up for.
+type QuickSight struct {
+	Status                       string   `json:"status,omitempty"`             // AccountSubscriptionStatus, free text; default ACCOUNT_CREATED
+	IdentityRegion               string   `json:"identityRegion,omitempty"`     // default us-east-1
+	AccountName                  string   `json:"accountName,omitempty"`        // default the account's own name
+	Edition                      string   `json:"edition,omitempty"`            // default ENTERPRISE
+	AuthenticationType           string   `json:"authenticationType,omitempty"` // default IDENTITY_POOL
+	NotificationEmail            string   `json:"notificationEmail,omitempty"`
+	TerminationProtection        *bool    `json:"terminationProtection,omitempty"` // default true, as for new accounts
+	PublicSharing                bool     `json:"publicSharing,omitempty"`
+	IAMIdentityCenterInstanceARN string   `json:"iamIdentityCenterInstanceArn,omitempty"`
+	CustomPermissions            []string `json:"customPermissions,omitempty"` // names of profiles
+	Brands                       []string `json:"brands,omitempty"`
+
+	Namespaces  []*Namespace                 `json:"namespaces,omitempty"` // default exists unless listed otherwise
+	Users       []QuickSightUser             `json:"users,omitempty"`
+	Groups      []QuickSightGroup            `json:"groups,omitempty"`
+	Assignments []PolicyAssignment           `json:"iamPolicyAssignments,omitempty"`
+	Regions     map[string]*QuickSightRegion `json:"regions,omitempty"` // assets and VPC connections
+
+	IPRestriction map[string]string `json:"ipRestriction,omitempty"` // CIDR block to description
+
+	UnsubscribeMinutes   *int `json:"unsubscribeMinutes,omitempty"`   // default 5
+	UnsubscribeFails     bool `json:"unsubscribeFails,omitempty"`     // ends as UNSUBSCRIBE_FAILED
+	NamespaceMinutes     *int `json:"namespaceMinutes,omitempty"`     // deleting one; default 1
+	VPCConnectionMinutes *int `json:"vpcConnectionMinutes,omitempty"` // deleting one; default 2
+	InterfaceMinutes     *int `json:"interfaceMinutes,omitempty"`     // its interfaces linger this long after it; default 1
+	ExportMinutes        *int `json:"exportMinutes,omitempty"`        // an asset bundle export job; default 1
+	ConsistencySeconds   int  `json:"consistencySeconds,omitempty"`   // reads see the state from before a write this long
+
+	UnsubscribeStarted *time.Time `json:"unsubscribeStarted,omitempty"` // last DeleteAccountSubscription that was accepted
+	Unsubscribed       *time.Time `json:"unsubscribed,omitempty"`       // when the subscription ended
+	Before             *earlier   `json:"before,omitempty"`             // what reads still see
+}
+
+// earlier is what eventually consistent reads see until a moment.
+type earlier struct {
+	Until                 time.Time `json:"until"`
+	Status                string    `json:"status"`
+	NotificationEmail     string    `json:"notificationEmail"`
+	TerminationProtection bool      `json:"terminationProtection"`
+}
+
+// The statuses of a subscription that the emulator itself sets or tells apart.
+const (
+	accountCreated        = "ACCOUNT_CREATED"
+	unsubscribeInProgress = "UNSUBSCRIBE_IN_PROGRESS"
+	unsubscribed          = "UNSUBSCRIBED"
+	unsubscribeFailed     = "UNSUBSCRIBE_FAILED"
+)
+
+const defaultNamespace = "default"
+
+func (q *QuickSight) complete(account *Account, id string, now time.Time) error {
+	q.Status = cmpOr(q.Status, accountCreated)
+	q.IdentityRegion = cmpOr(q.IdentityRegion, "us-east-1")
+	q.AccountName = cmpOr(q.AccountName, account.Name)
+	q.Edition = cmpOr(q.Edition, "ENTERPRISE")
+	q.AuthenticationType = cmpOr(q.AuthenticationType, "IDENTITY_POOL")
+	if q.TerminationProtection == nil {
+		q.TerminationProtection = new(q.Status != unsubscribed)
+	}
+	if q.Regions == nil {
+		q.Regions = map[string]*QuickSightRegion{}
+	}
+	if q.Status == unsubscribed {
+		if q.Unsubscribed == nil {
+			q.Unsubscribed = &now
+		}
+	} else if q.namespace(defaultNamespace) == nil {
+		q.Namespaces = slices.Insert(q.Namespaces, 0, &Namespace{Name: defaultNamespace})
+	}
+	for _, n := range q.Namespaces {
+		n.complete(q.IdentityRegion)
+	}
+	for i := range q.Users {
+		q.Users[i].complete(id, q.IdentityRegion)
+	}
+	for i := range q.Groups {
+		q.Groups[i].Namespace = cmpOr(q.Groups[i].Namespace, defaultNamespace)
+	}
+	for i := range q.Assignments {
+		q.Assignments[i].Namespace = cmpOr(q.Assignments[i].Namespace, defaultNamespace)
+	}
+	for _, region := range sortedKeys(q.Regions) {
+		if err := q.Regions[region].complete(id, region, now); err != nil {
+			return fmt.Errorf("quickSight in %s: %w", region, err)
+		}
+	}
+	return nil
+}
+
+// settle applies what has come about by now.
+func (q *QuickSight) settle(now time.Time) {
+	if q.Before != nil && !now.Before(q.Before.Until) {
+		q.Before = nil
+	}
+	if q.Status == unsubscribeInProgress && q.UnsubscribeStarted == nil {
+		q.UnsubscribeStarted = &now // the world starts in the middle of it
+	}
+	if q.Status == unsubscribeInProgress {
+		end := q.UnsubscribeStarted.Add(minutes(q.UnsubscribeMinutes, 5))
+		if !now.Before(end) {
+			q.end(end)
+		}
+	}
+	q.Namespaces = slices.DeleteFunc(q.Namespaces, func(n *Namespace) bool {
+		return n.settle(q, now)
+	})
+	for _, region := range q.Regions {
+		region.settle(q, now)
+	}
+}
+
+// end is what unsubscribing comes to: all assets and users of all Regions are gone. Namespaces beside the default one and
+// the interfaces of VPC connections are not removed by it.
+func (q *QuickSight) end(at time.Time) {
+	if q.UnsubscribeFails {
+		q.Status = unsubscribeFailed
+		return
+	}
+	q.Status, q.Unsubscribed = unsubscribed, &at
+	q.Users, q.Groups, q.Assignments, q.CustomPermissions, q.Brands = nil, nil, nil, nil, nil
+	q.Namespaces = slices.DeleteFunc(q.Namespaces, func(n *Namespace) bool { return n.Name == defaultNamespace })
+	for _, region := range q.Regions {
+		region.Assets, region.Keys, region.ExportJobs = Assets{}, nil, nil
+	}
+}
+
+// active reports whether the account can be used: every status but the ones before sign-up and after the end.
+func (q *QuickSight) active() bool {
+	return q != nil && !slices.Contains([]string{unsubscribed, "CREATION_FAILED", "SIGNUP_ATTEMPT_IN_PROGRESS"}, q.Status)
+}
+
+// region is what the account has in the call's Region.
+func (r *request) quickSightRegion() *QuickSightRegion {
+	q := r.acct().QuickSight
+	if q.Regions[r.region] == nil {
+		q.Regions[r.region] = &QuickSightRegion{}
+	}
+	return q.Regions[r.region]
+}
+
+func (r *request) quickSightARN(resource string) string {
+	return "arn:aws:quicksight:" + r.region + ":" + r.account + ":" + resource
+}
+
+var quickSightOperations = merge(quickSightAccountOperations, quickSightNamespaceOperations, quickSightAssetOperations, quickSightConnectionOperations, quickSightExportOperations)
+
+const (
+	identityRegionPage = "https://github.com/ministryofjustice/modernisation-platform/issues/9789"
+	closingPage        = "https://docs.aws.amazon.com/quick/latest/userguide/manage-qs-account-settings.md"
+	deletePage         = "https://docs.aws.amazon.com/quicksight/latest/APIReference/API_DeleteAccountSubscription.html"
+)
+
+var identityOperations = []string{
+	"DescribeAccountSettings", "UpdateAccountSettings", "DeleteAccountSubscription", "DeleteNamespace",
+	"ListUsers", "ListGroups", "ListIAMPolicyAssignments", "ListCustomPermissions", "ListBrands", "DescribeIpRestriction",
+}
+
+// quickSightRules in the order in which QuickSight is taken to look.
+var quickSightRules = []rule{
+	{name: "own-account", operations: sortedKeys(quickSightOperations), page: "https://docs.aws.amazon.com/quicksight/latest/APIReference/API_DescribeAccountSubscription.html", check: checkOwnAccount},
+	{name: "subscribed", operations: except(sortedKeys(quickSightOperations), "DescribeAccountSubscription"), page: "https://github.com/hashicorp/terraform-provider-aws/pull/32323", check: checkSubscribed},
+	{name: "identity-region", operations: identityOperations, page: identityRegionPage, check: checkIdentityRegion},
+	{name: "identity-region-of-namespaces", operations: []string{"ListNamespaces", "DescribeNamespace"}, page: identityRegionPage, check: checkNamespacesRegion},
+	{name: "identity-region-of-subscription", operations: []string{"DescribeAccountSubscription"}, page: identityRegionPage, check: checkSubscriptionRegion},
+	{name: "enterprise-edition", operations: enterpriseOperations, page: "https://docs.aws.amazon.com/quicksight/latest/APIReference/CommonErrors.html", check: checkEdition},
+	{name: "unsubscribing-once", operations: []string{"DeleteAccountSubscription"}, page: deletePage, check: checkUnsubscribing},
+	{name: "termination-protection", operations: []string{"DeleteAccountSubscription"}, page: deletePage, check: checkProtection},
+	{name: "leftover-namespace", operations: []string{"DeleteAccountSubscription"}, page: closingPage, check: checkLeftoverNamespaces},
+	{name: "default-namespace", operations: []string{"DeleteNamespace"}, page: closingPage, check: checkDefaultNamespace},
+	{name: "deleted-connection", operations: []string{"DeleteVPCConnection"}, page: "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/quicksight/vpc_connection.go", check: checkDeletedConnection},
+}
+
+func except(all []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == name })
+}
+
+func checkOwnAccount(r *request) error {
+	if id := r.str("AwsAccountId"); id != r.account {
+		return &APIError{Code: "AccessDeniedException", Status: 401, Message: "User: " + r.principal.ARN + " is not authorized to access account " + id}
+	}
+	return nil
+}
+
+// checkSubscribed has the texts of TF PR 32323: one for the users' side, one for the assets'.
+func checkSubscribed(r *request) error {
+	if r.acct().QuickSight.active() {
+		return nil
+	}
+	if slices.Contains(identityOperations, r.operation) || strings.HasSuffix(r.operation, "Namespace") || strings.HasSuffix(r.operation, "Namespaces") {
+		return &APIError{Code: "ResourceNotFoundException", Status: 404, Message: "Account " + r.account + " is not signed up with QuickSight with namespace default."}
+	}
+	return &APIError{Code: "UnsupportedUserEditionException", Status: 403, Message: "Account " + r.account + " is not subscribed for QuickSight"}
+}
+
+func checkIdentityRegion(r *request) error {
+	if home := r.acct().QuickSight.IdentityRegion; home != r.region {
+		return &APIError{Code: "AccessDeniedException", Status: 401, Message: fmt.Sprintf(
+			"Operation is being called from endpoint %s, but your identity region is %s. Please use the %s endpoint.", r.region, home, home)}
+	}
+	return nil
+}
+
+func checkNamespacesRegion(r *request) error {
+	if r.aws.assume("namespaces-from-other-region") == "answers" {
+		return nil
+	}
+	return checkIdentityRegion(r)
+}
+
+func checkSubscriptionRegion(r *request) error {
+	if r.aws.assume("subscription-from-other-region") == "answers" || !r.acct().QuickSight.active() {
+		return nil
+	}
+	return checkIdentityRegion(r)
+}
+
+var enterpriseOperations = []string{
+	"ListNamespaces", "DescribeNamespace", "DeleteNamespace", "ListFolders", "ListTemplates", "ListThemes", "ListTopics", "ListCustomPermissions", "ListBrands",
+	"ListVPCConnections", "DescribeVPCConnection", "DeleteVPCConnection", "DescribeIpRestriction", "DescribeKeyRegistration", "StartAssetBundleExportJob",
+}
+
+func checkEdition(r *request) error {
+	if r.acct().QuickSight.Edition == "STANDARD" {
+		return &APIError{Code: "AccessDeniedException", Status: 401, Message: r.operation + " is disabled for STANDARD Edition"}
+	}
+	return nil
+}
+
+// minutes reads a knob of the world.
+func minutes(knob *int, standard int) time.Duration {
+	if knob != nil {
+		standard = *knob
+	}
+	return time.Duration(standard) * time.Minute
+}

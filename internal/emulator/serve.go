@@ -77,6 +77,9 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
+	if out, ok := a.download(in); ok {
+		return out, nil
+	}
 	sig, signed := readSignature(in)
 	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body}
 	routeErr := a.route(r, in, sig)
@@ -165,8 +168,7 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 	}
 	o, known := r.service.operations[r.operation]
 	if !known || r.service.name == "states" && a.machines == nil {
-		a.unknown = append(a.unknown, r.service.name+":"+r.operation)
-		return nil, &APIError{Code: "NotImplemented", Message: "the emulator does not implement " + r.service.name + ":" + r.operation, Status: http.StatusNotImplemented}
+		return nil, a.notImplemented(r)
 	}
 	a.world.settle(a, r.now)
 	if err := a.authorize(r, o); err != nil {
@@ -186,6 +188,13 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 		return nil, err
 	}
 	return o.run(r)
+}
+
+// notImplemented records and refuses an operation that the emulator lacks.
+func (a *AWS) notImplemented(r *request) error {
+	name := r.service.name + ":" + r.operation
+	a.unknown = append(a.unknown, name)
+	return &APIError{Code: "NotImplemented", Message: "the emulator does not implement " + name, Status: http.StatusNotImplemented}
 }
 
 func (a *AWS) identify(r *request, in *http.Request, sig signature) error {

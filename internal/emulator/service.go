@@ -20,13 +20,13 @@ type service struct {
 // op is one operation of a service.
 type op struct {
 	run      func(*request) (any, error)
-	required []string                 // members that must be present and not empty
-	names    []string                 // members that name what a mutating call changes
-	resource func(*request) []string  // ARNs the caller needs the permission on; nil: "*"
-	actions  func(*request) []string  // IAM actions where they are not <service>:<operation>
-	context  func(*request) condition // condition keys of this call beside the global ones; may be nil
-	public   bool                     // needs no permission at all
-	route    string                   // REST: "METHOD /path/{Member}"
+	required []string                         // members that must be present and not empty
+	resource func(*request) []string          // ARNs the caller needs the permission on; nil: "*"
+	actions  func(*request) []string          // IAM actions where they are not <service>:<operation>
+	context  func(*request) condition         // condition keys of this call beside the global ones; may be nil
+	policy   func(*request) (*Policy, string) // resource-based policy and the account that owns the resource; may be nil
+	public   bool                             // needs no permission at all, or decides itself
+	route    string                           // REST: "METHOD /path/{Member}"
 }
 
 // rule is one refusal: why an operation that is well formed and authorized is still refused.
@@ -82,6 +82,13 @@ func services() map[string]*service {
 		{name: "ec2", protocol: ec2Query, xmlns: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations, rules: ec2Rules, before: ec2DryRun},
 		{name: "ds", protocol: json11, target: "DirectoryService_20150416", operations: directoryServiceOperations, rules: directoryServiceRules},
 		{name: "sts", protocol: query, xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations, rules: stsRules},
+		{name: "iam", protocol: query, xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations},
+		{name: "sns", protocol: query, xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
+		{name: "ssm", protocol: json11, target: "AmazonSSM", operations: ssmOperations},
+		{name: "states", protocol: json10, target: "AWSStepFunctions", lowerCamel: true, operations: statesOperations, rules: statesRules},
+		{name: "cloudtrail", protocol: json11, target: "CloudTrail_20131101", operations: cloudTrailOperations, rules: cloudTrailRules},
+		{name: "s3", protocol: s3XML, operations: s3Operations, rules: s3Rules},
+		{name: "quicksight", protocol: restJSON, operations: quickSightOperations, rules: quickSightRules},
 	} {
 		all[s.name] = s
 	}

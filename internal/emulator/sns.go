@@ -1,6 +1,112 @@
 package emulator
 
-// Topic is an SNS topic.
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
+)
+
+// Topic is an SNS topic; it exists in every Region unless it names one.
 type Topic struct {
-	Name string `json:"name"`
+	Name          string         `json:"name"`
+	Region        string         `json:"region,omitempty"`
+	Policy        *Policy        `json:"policy,omitempty"`
+	Subscriptions []Subscription `json:"subscriptions,omitempty"`
+}
+
+// Subscription is who gets a topic's messages.
+type Subscription struct {
+	Protocol string `json:"protocol"`
+	Endpoint string `json:"endpoint"`
+	Pending  bool   `json:"pending,omitempty"` // not confirmed yet
+}
+
+var snsOperations = map[string]op{
+	"Publish":                  {run: publish, required: []string{"TopicArn", "Message"}, resource: topicResource, policy: topicPolicy},
+	"ListSubscriptionsByTopic": {run: listSubscriptionsByTopic, required: []string{"TopicArn"}, resource: topicResource, policy: topicPolicy},
+}
+
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+var snsRules = []rule{
+	{name: "message-size", operations: []string{"Publish"}, page: "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html", check: checkMessage},
+	{name: "subject-format", operations: []string{"Publish"}, page: "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html", check: checkSubject},
+}
+
+func topicResource(r *request) []string { return []string{r.str("TopicArn")} }
+
+func topicPolicy(r *request) (*Policy, string) {
+	topic, owner := r.topic()
+	if topic == nil {
+		return nil, r.account
+	}
+	return topic.Policy, owner
+}
+
+// topic finds the topic that the call names, and its owner.
+func (r *request) topic() (*Topic, string) {
+	parts := strings.SplitN(r.str("TopicArn"), ":", 6)
+	if len(parts) != 6 || parts[3] != r.region {
+		return nil, ""
+	}
+	owner := r.aws.world.Accounts[parts[4]]
+	if owner == nil {
+		return nil, ""
+	}
+	for _, t := range owner.Topics {
+		if t.Name == parts[5] && (t.Region == "" || t.Region == r.region) {
+			return t, parts[4]
+		}
+	}
+	return nil, ""
+}
+
+func checkMessage(r *request) error {
+	if len(r.str("Message")) > 256*1024 {
+		return apiError("InvalidParameter", "Invalid parameter: Message too long")
+	}
+	return nil
+}
+
+func checkSubject(r *request) error {
+	subject := r.str("Subject")
+	ascii := strings.IndexFunc(subject, func(c rune) bool { return c < ' ' || c >= 0x7f }) < 0
+	if !ascii || utf8.RuneCountInString(subject) > 100 || strings.HasPrefix(subject, " ") {
+		return apiError("InvalidParameter", "Invalid parameter: Subject")
+	}
+	return nil
+}
+
+func publish(r *request) (any, error) {
+	if topic, _ := r.topic(); topic == nil {
+		return nil, &APIError{Code: "NotFound", Message: "Topic does not exist", Status: 404}
+	}
+	return &sns.PublishOutput{MessageId: &r.requestID}, nil
+}
+
+func listSubscriptionsByTopic(r *request) (any, error) {
+	topic, owner := r.topic()
+	if topic == nil {
+		return nil, &APIError{Code: "NotFound", Message: "Topic does not exist", Status: 404}
+	}
+	cut, next, ok := paginate(r, topic.Subscriptions, r.str("NextToken"), 0, 100)
+	if !ok {
+		return nil, apiError("InvalidParameter", "Invalid parameter: NextToken")
+	}
+	arn := r.str("TopicArn")
+	out := &sns.ListSubscriptionsByTopicOutput{Subscriptions: []types.Subscription{}}
+	for _, s := range cut {
+		subscriptionARN := arn + ":" + strings.ToLower(stableID(arn, s.Protocol, s.Endpoint))
+		if s.Pending {
+			subscriptionARN = "PendingConfirmation"
+		}
+		out.Subscriptions = append(out.Subscriptions, types.Subscription{
+			TopicArn: &arn, Owner: &owner, Protocol: &s.Protocol, Endpoint: &s.Endpoint, SubscriptionArn: &subscriptionARN,
+		})
+	}
+	if next != "" {
+		out.NextToken = &next
+	}
+	return out, nil
 }

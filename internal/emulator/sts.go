@@ -1,4 +1,160 @@
 package emulator
 
-var stsOperations = map[string]op{}
-var stsRules []rule
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+)
+
+// Both operations are public here: GetCallerIdentity needs no permission, and AssumeRole weighs identity and trust itself.
+var stsOperations = map[string]op{
+	"GetCallerIdentity": {run: getCallerIdentity, public: true},
+	"AssumeRole":        {run: assumeRole, public: true, required: []string{"RoleArn", "RoleSessionName"}},
+}
+
+const assumeRolePage = "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"
+
+var stsRules = []rule{
+	{name: "role-trust", page: assumeRolePage}, // in assumeRole
+	{name: "role-chaining-one-hour", operations: []string{"AssumeRole"}, page: assumeRolePage, check: checkSessionDuration},
+	{name: "session-name", operations: []string{"AssumeRole"}, page: assumeRolePage, check: checkSessionName},
+	{name: "session-policy-size", operations: []string{"AssumeRole"}, page: assumeRolePage, check: checkSessionPolicySize},
+	{name: "service-control-policy", page: evaluationPage}, // these four are layers of every authorization
+	{name: "permissions-boundary", page: evaluationPage},
+	{name: "session-policy", page: evaluationPage},
+	{name: "identity-policy", page: evaluationPage},
+	{name: "resource-policy", page: evaluationPage},
+}
+
+const evaluationPage = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"
+
+func getCallerIdentity(r *request) (any, error) {
+	return &sts.GetCallerIdentityOutput{Account: &r.account, Arn: &r.principal.ARN, UserId: &r.principal.UserID}, nil
+}
+
+var sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+
+func checkSessionName(r *request) error {
+	if name := r.str("RoleSessionName"); !sessionName.MatchString(name) {
+		return apiError("ValidationError", "1 validation error detected: Value '%s' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]* and have length between 2 and 64", name)
+	}
+	return nil
+}
+
+// maxSessionPolicy is the longest session policy in characters.
+const maxSessionPolicy = 2048
+
+func checkSessionPolicySize(r *request) error {
+	if size := len([]rune(r.str("Policy"))); size > maxSessionPolicy {
+		return apiError("ValidationError", "1 validation error detected: Value at 'policy' failed to satisfy constraint: Member must have length less than or equal to %d (it has %d)", maxSessionPolicy, size)
+	}
+	return nil
+}
+
+func checkSessionDuration(r *request) error {
+	if seconds := r.num("DurationSeconds", 3600); r.principal.viaRole && seconds > 3600 {
+		return apiError("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	}
+	return nil
+}
+
+func assumeRole(r *request) (any, error) {
+	arn := r.str("RoleArn")
+	account, role, name, err := r.aws.role(arn)
+	if err != nil {
+		return nil, err
+	}
+	if r.principal.root {
+		return nil, r.service.protocol.denied("Roles may not be assumed by root accounts.")
+	}
+	if err := r.mayAssume(account, role, arn); err != nil {
+		return nil, err
+	}
+	seconds := r.num("DurationSeconds", 3600)
+	if seconds < 900 || seconds > 43200 {
+		return nil, apiError("ValidationError", "1 validation error detected: Value '%d' at 'durationSeconds' failed to satisfy constraint: Member must have value between 900 and 43200", seconds)
+	}
+	session := &Session{
+		SecretAccessKey: stableID(r.requestID, "secret") + stableID(r.requestID, "secret", "2"),
+		SessionToken:    "emulated-session-token/" + r.requestID,
+		Account:         account, Role: name, Name: r.str("RoleSessionName"),
+		Expiration: r.now.Add(time.Duration(seconds) * time.Second),
+	}
+	if document := r.str("Policy"); document != "" {
+		session.Policy = new(Policy)
+		if err := strict([]byte(document), session.Policy); err != nil {
+			return nil, apiError("MalformedPolicyDocument", "%v", err)
+		}
+	}
+	key := "ASIA" + stableID(r.requestID, "key")
+	r.aws.world.Sessions[key] = session
+	p := r.aws.sessionPrincipal(session)
+	return &sts.AssumeRoleOutput{
+		AssumedRoleUser: &types.AssumedRoleUser{Arn: &p.ARN, AssumedRoleId: &p.UserID},
+		Credentials: &types.Credentials{
+			AccessKeyId: &key, SecretAccessKey: &session.SecretAccessKey, SessionToken: &session.SessionToken, Expiration: &session.Expiration,
+		},
+		PackedPolicySize: aws.Int32(int32(len(r.str("Policy")) * 100 / maxSessionPolicy)),
+	}, nil
+}
+
+// role finds a role by its ARN; the role is nil where there is none, which AWS does not tell from a refusal.
+func (a *AWS) role(arn string) (account string, role *Role, name string, err error) {
+	rest, ok := strings.CutPrefix(arn, "arn:aws:iam::")
+	account, resource, _ := strings.Cut(rest, ":")
+	path, isRole := strings.CutPrefix(resource, "role/")
+	if !ok || !isRole {
+		return "", nil, "", apiError("ValidationError", "%s is invalid", arn)
+	}
+	name = path[strings.LastIndex(path, "/")+1:]
+	if owner := a.world.Accounts[account]; owner != nil {
+		if role = owner.Roles[name]; role != nil && role.arn(account, name) != arn {
+			role = nil // right name, wrong path
+		}
+	}
+	return account, role, name, nil
+}
+
+// mayAssume holds caller and role together: nothing may deny, the role must trust the caller, and the caller's own
+// policies must allow it unless a role of the same account trusts the caller by name.
+func (r *request) mayAssume(account string, role *Role, arn string) error {
+	// Across accounts AWS gives no reason, and a role that does not exist looks like one that does not trust.
+	refused := r.service.protocol.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
+	if role == nil {
+		return refused
+	}
+	want := access{caller: r.principal, action: "sts:AssumeRole", resource: arn, context: r.context()}
+	want.context["sts:RoleSessionName"] = []string{r.str("RoleSessionName")}
+	if id := r.str("ExternalId"); id != "" {
+		want.context["sts:ExternalId"] = []string{id}
+	}
+	reason := r.aws.refusal(r.principal, want)
+	if !r.aws.enforces("role-trust") {
+		if reason != "" {
+			return refused
+		}
+		return nil
+	}
+	trust := r.aws.world.trust(account, role)
+	verdict := evaluate([]Policy{*trust}, want)
+	byName := slices.ContainsFunc(trust.Statement, func(s Statement) bool {
+		return s.Effect == "Allow" && (slices.Contains(s.Principal["AWS"], r.principal.ARN) || slices.Contains(s.Principal["AWS"], r.principal.roleARN))
+	})
+	switch {
+	case verdict != allowed:
+		return refused
+	case reason == "":
+		return nil
+	case account == r.account && byName && reason == noIdentityPolicy("sts:AssumeRole"):
+		return nil
+	case account == r.account:
+		return r.service.protocol.denied(notAuthorized(r.principal, "sts:AssumeRole", arn, reason))
+	}
+	return refused
+}

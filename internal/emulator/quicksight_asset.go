@@ -1,0 +1,246 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/quicksight"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
+)
+
+// QuickSightRegion is what a QuickSight account has in one Region.
+type QuickSightRegion struct {
+	Assets
+	VPCConnections []*VPCConnection `json:"vpcConnections,omitempty"`
+	Keys           []RegisteredKey  `json:"keys,omitempty"` // customer managed keys
+	ExportJobs     []*ExportJob     `json:"exportJobs,omitempty"`
+}
+
+// RegisteredKey is a customer managed key of KMS.
+type RegisteredKey struct {
+	ARN     string `json:"arn"`
+	Default bool   `json:"default,omitempty"`
+}
+
+// Assets are everything that dies with the account in one Region.
+type Assets struct {
+	Dashboards       []*Asset `json:"dashboards,omitempty"`
+	Analyses         []*Asset `json:"analyses,omitempty"`
+	DataSets         []*Asset `json:"dataSets,omitempty"`
+	DataSources      []*Asset `json:"dataSources,omitempty"`
+	Folders          []*Asset `json:"folders,omitempty"`
+	Themes           []*Asset `json:"themes,omitempty"`
+	Templates        []*Asset `json:"templates,omitempty"`
+	Topics           []*Asset `json:"topics,omitempty"`
+	ActionConnectors []*Asset `json:"actionConnectors,omitempty"`
+	Agents           []*Asset `json:"agents,omitempty"`
+	Apps             []*Asset `json:"apps,omitempty"`
+	Flows            []*Asset `json:"flows,omitempty"`
+	KnowledgeBases   []*Asset `json:"knowledgeBases,omitempty"`
+	Spaces           []*Asset `json:"spaces,omitempty"`
+}
+
+// Asset is one asset. In JSON its name alone is enough.
+type Asset struct {
+	ID               string          `json:"id,omitempty"` // default: made from the name
+	Name             string          `json:"name"`
+	ARN              string          `json:"arn,omitempty"`
+	Created          time.Time       `json:"created,omitzero"` // default: a year before the start
+	Updated          time.Time       `json:"updated,omitzero"` // default: Created
+	Members          json.RawMessage `json:"members,omitempty"`
+	RefreshSchedules []string        `json:"refreshSchedules,omitempty"` // ids; data sets only
+	ExportFails      bool            `json:"exportFails,omitempty"`      // an export job with it fails
+}
+
+// UnmarshalJSON accepts a name for the whole asset. Members are further members of the summary that its List operation
+// returns, by the model's names.
+func (a *Asset) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		return json.Unmarshal(data, &a.Name)
+	}
+	type plain Asset
+	if err := strict(data, (*plain)(a)); err != nil {
+		return fmt.Errorf("asset: %w", err)
+	}
+	return nil
+}
+
+// assetKind is one kind of asset: the ARN's resource type and how its List operation looks.
+type assetKind struct {
+	resource string // in the ARN
+	list     string // operation
+	route    string
+	output   any    // a pointer to the operation's output
+	items    string // member of the output that lists the summaries
+	id       string // member of the summary
+	of       func(*Assets) *[]*Asset
+}
+
+var assetKinds = []assetKind{
+	{"dashboard", "ListDashboards", "dashboards", &quicksight.ListDashboardsOutput{}, "DashboardSummaryList", "DashboardId", func(a *Assets) *[]*Asset { return &a.Dashboards }},
+	{"analysis", "ListAnalyses", "analyses", &quicksight.ListAnalysesOutput{}, "AnalysisSummaryList", "AnalysisId", func(a *Assets) *[]*Asset { return &a.Analyses }},
+	{"dataset", "ListDataSets", "data-sets", &quicksight.ListDataSetsOutput{}, "DataSetSummaries", "DataSetId", func(a *Assets) *[]*Asset { return &a.DataSets }},
+	{"datasource", "ListDataSources", "data-sources", &quicksight.ListDataSourcesOutput{}, "DataSources", "DataSourceId", func(a *Assets) *[]*Asset { return &a.DataSources }},
+	{"folder", "ListFolders", "folders", &quicksight.ListFoldersOutput{}, "FolderSummaryList", "FolderId", func(a *Assets) *[]*Asset { return &a.Folders }},
+	{"theme", "ListThemes", "themes", &quicksight.ListThemesOutput{}, "ThemeSummaryList", "ThemeId", func(a *Assets) *[]*Asset { return &a.Themes }},
+	{"template", "ListTemplates", "templates", &quicksight.ListTemplatesOutput{}, "TemplateSummaryList", "TemplateId", func(a *Assets) *[]*Asset { return &a.Templates }},
+	{"topic", "ListTopics", "topics", &quicksight.ListTopicsOutput{}, "TopicsSummaries", "TopicId", func(a *Assets) *[]*Asset { return &a.Topics }},
+	{"action-connector", "ListActionConnectors", "action-connectors", &quicksight.ListActionConnectorsOutput{}, "ActionConnectorSummaries", "ActionConnectorId", func(a *Assets) *[]*Asset { return &a.ActionConnectors }},
+	{"agent", "ListAgents", "agents", &quicksight.ListAgentsOutput{}, "AgentSummaries", "AgentId", func(a *Assets) *[]*Asset { return &a.Agents }},
+	{"app", "ListApps", "apps", &quicksight.ListAppsOutput{}, "AppSummaryList", "AppId", func(a *Assets) *[]*Asset { return &a.Apps }},
+	{"flow", "ListFlows", "flows", &quicksight.ListFlowsOutput{}, "FlowSummaryList", "FlowId", func(a *Assets) *[]*Asset { return &a.Flows }},
+	{"knowledge-base", "ListKnowledgeBases", "v1/knowledge-bases", &quicksight.ListKnowledgeBasesOutput{}, "KnowledgeBaseSummaries", "KnowledgeBaseId", func(a *Assets) *[]*Asset { return &a.KnowledgeBases }},
+	{"space", "ListSpaces", "v1/spaces", &quicksight.ListSpacesOutput{}, "SpaceSummaries", "SpaceId", func(a *Assets) *[]*Asset { return &a.Spaces }},
+}
+
+var quickSightAssetOperations = assetOperations()
+
+func assetOperations() map[string]op {
+	operations := map[string]op{
+		"ListRefreshSchedules":  {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
+		"ListCustomPermissions": {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
+		"ListBrands":            {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
+	}
+	for _, kind := range assetKinds {
+		route := "GET /accounts/{AwsAccountId}/" + kind.route
+		if path, v1 := strings.CutPrefix(kind.route, "v1/"); v1 {
+			route = "GET /v1/accounts/{AwsAccountId}/" + path
+		}
+		operations[kind.list] = op{run: kind.run, route: route}
+	}
+	return operations
+}
+
+// run lists the assets of one kind.
+func (k assetKind) run(r *request) (any, error) {
+	cut, next, err := quickSightPage(r, *k.of(&r.quickSightRegion().Assets))
+	if err != nil {
+		return nil, err
+	}
+	output := reflect.New(reflect.TypeOf(k.output).Elem())
+	items := output.Elem().FieldByName(k.items)
+	summaries := reflect.MakeSlice(items.Type(), 0, len(cut))
+	for _, asset := range cut {
+		summary, err := k.summary(asset)
+		if err != nil {
+			return nil, err
+		}
+		summaries = reflect.Append(summaries, summary)
+	}
+	items.Set(summaries)
+	output.Elem().FieldByName("NextToken").Set(reflect.ValueOf(next))
+	return output.Interface(), nil
+}
+
+// summary fills the SDK's struct by the names that all kinds share; a member that a kind lacks is left out.
+func (k assetKind) summary(asset *Asset) (reflect.Value, error) {
+	items, _ := reflect.TypeOf(k.output).Elem().FieldByName(k.items)
+	summary := reflect.New(items.Type.Elem())
+	set := func(name string, value any) {
+		if field := summary.Elem().FieldByName(name); field.IsValid() {
+			field.Set(reflect.ValueOf(value))
+		}
+	}
+	set(k.id, &asset.ID)
+	set("Name", &asset.Name)
+	for _, name := range []string{"Arn", "KnowledgeBaseArn", "SpaceArn"} {
+		set(name, &asset.ARN)
+	}
+	for _, name := range []string{"CreatedTime", "CreatedAt"} {
+		set(name, &asset.Created)
+	}
+	for _, name := range []string{"LastUpdatedTime", "UpdatedAt"} {
+		set(name, &asset.Updated)
+	}
+	if asset.Members != nil {
+		d := json.NewDecoder(bytes.NewReader(asset.Members))
+		d.DisallowUnknownFields()
+		if err := d.Decode(summary.Interface()); err != nil {
+			return reflect.Value{}, fmt.Errorf("members of %s %s: %w", k.resource, asset.Name, err)
+		}
+	}
+	return summary.Elem(), nil
+}
+
+func (region *QuickSightRegion) complete(account, name string, now time.Time) error {
+	for _, kind := range assetKinds {
+		for i, asset := range *kind.of(&region.Assets) {
+			asset.ID = cmpOr(asset.ID, slug(asset.Name))
+			if asset.ID == "" {
+				return fmt.Errorf("%s %d has neither name nor id", kind.resource, i+1)
+			}
+			asset.ARN = cmpOr(asset.ARN, "arn:aws:quicksight:"+name+":"+account+":"+kind.resource+"/"+asset.ID)
+			if asset.Created.IsZero() {
+				asset.Created = now.AddDate(-1, 0, 0)
+			}
+			if asset.Updated.IsZero() {
+				asset.Updated = asset.Created
+			}
+			if _, err := kind.summary(asset); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range region.VPCConnections {
+		if err := c.complete(account, name, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slug makes an id from a name.
+func slug(name string) string {
+	return strings.Trim(strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return '-'
+	}, strings.ToLower(name)), "-")
+}
+
+func refreshScheduleResource(r *request) []string {
+	return []string{r.quickSightARN("dataset/" + r.str("DataSetId") + "/refresh-schedule/*")}
+}
+
+func listRefreshSchedules(r *request) (any, error) {
+	sets := r.quickSightRegion().DataSets
+	i := slices.IndexFunc(sets, func(a *Asset) bool { return a.ID == r.str("DataSetId") })
+	if i < 0 {
+		return nil, &APIError{Code: "ResourceNotFoundException", Status: 404, Message: "DataSet " + r.str("DataSetId") + " is not found"}
+	}
+	out := &quicksight.ListRefreshSchedulesOutput{RefreshSchedules: []types.RefreshSchedule{}}
+	for _, id := range sets[i].RefreshSchedules {
+		arn := sets[i].ARN + "/refresh-schedule/" + id
+		out.RefreshSchedules = append(out.RefreshSchedules, types.RefreshSchedule{
+			ScheduleId: &id, Arn: &arn, RefreshType: types.IngestionTypeFullRefresh, ScheduleFrequency: &types.RefreshFrequency{Interval: types.RefreshIntervalDaily},
+		})
+	}
+	return out, nil
+}
+
+func listCustomPermissions(r *request) (any, error) {
+	cut, next, err := quickSightPage(r, r.acct().QuickSight.CustomPermissions)
+	out := &quicksight.ListCustomPermissionsOutput{CustomPermissionsList: []types.CustomPermissions{}, NextToken: next}
+	for _, name := range cut {
+		arn := r.quickSightARN("custompermissions/" + name)
+		out.CustomPermissionsList = append(out.CustomPermissionsList, types.CustomPermissions{CustomPermissionsName: &name, Arn: &arn})
+	}
+	return out, err
+}
+
+func listBrands(r *request) (any, error) {
+	cut, next, err := quickSightPage(r, r.acct().QuickSight.Brands)
+	out := &quicksight.ListBrandsOutput{Brands: []types.BrandSummary{}, NextToken: next}
+	for _, name := range cut {
+		id := slug(name)
+		arn := r.quickSightARN("brand/" + id)
+		out.Brands = append(out.Brands, types.BrandSummary{BrandName: &name, BrandId: &id, Arn: &arn, BrandStatus: types.BrandStatusCreateSucceeded})
+	}
+	return out, err
+}
