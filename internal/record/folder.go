@@ -81,6 +81,29 @@ func (f *Folder) Request(ctx context.Context) (closing.Request, error) {
 	return r.Request, f.names("request.json", r.Execution, 0, 0, "", "")
 }
 
+// Verification is what verify-caller found beside the request. It is shown to the approver, not approved.
+type Verification struct {
+	Execution string             `json:"execution"`
+	Evidence  []closing.Evidence `json:"evidence,omitempty"`
+	Advice    []string           `json:"advice,omitempty"`
+	Denied    []string           `json:"denied,omitempty"` // IAM actions that the role which would act is explicitly denied
+}
+
+// PutVerification writes what verify-caller found. The last writer is right.
+func (f *Folder) PutVerification(ctx context.Context, v Verification) error {
+	v.Execution = f.execution
+	return f.store.put(ctx, f.Key("verified.json"), v, condition{})
+}
+
+// Verification reads what verify-caller found.
+func (f *Folder) Verification(ctx context.Context) (Verification, error) {
+	var v Verification
+	if err := f.read(ctx, "verified.json", &v); err != nil {
+		return Verification{}, err
+	}
+	return v, f.names("verified.json", v.Execution, 0, 0, "", "")
+}
+
 // PlanName is the object that holds the plan of a round; RetakeName holds the same, taken again before the commit.
 func PlanName(round int) string   { return fmt.Sprintf("plan-%d.json", round) }
 func RetakeName(round int) string { return fmt.Sprintf("retake-%d.json", round) }

@@ -3,6 +3,7 @@
 //	closings/<account>/lock.json                  which execution is closing the account
 //	closings/<account>/<start>-<name>/            one run
 //	  request.json                                what was asked for (verify-caller)
+//	  verified.json                               evidence and advice beside the request (verify-caller)
 //	  inventory-….json                            an inventory under way (take-inventory)
 //	  plan-<round>.json  retake-<round>.json      what would be destroyed, and the same taken again (take-inventory, commit-plan)
 //	  ask-<round>.json                            who is asked until when (request-approval)
