@@ -31,6 +31,9 @@ const (
 	ProtectionStuck   Code = "Closing.ProtectionStuck"   // termination protection still reads as on after it was switched off
 	RecordInvalid     Code = "Closing.RecordInvalid"     // an object of the record is not what its writer would have written
 	NotRunning        Code = "Closing.NotRunning"        // the execution that a step acts for is not RUNNING
+
+	Transient Code = "Closing.Transient" // AWS throttled, failed or did not answer; the state machine retries
+	Internal  Code = "Closing.Internal"  // anything else, a bug or a broken deployment; not retried
 )
 
 // Error is the one error type that leaves a step.

@@ -1,0 +1,9 @@
+// Command decide-approval is the Lambda behind "unsubscribe approve", "reject" and "cancel".
+package main
+
+import (
+	"quicksight-unsubscribe/internal/approval"
+	"quicksight-unsubscribe/internal/boot"
+)
+
+func main() { boot.Start(approval.Decide) }
