@@ -1,0 +1,95 @@
+package asl
+
+// branch is one thread of states: the machine itself, a branch of a Parallel, an iteration of a Map.
+type branch struct {
+	graph  *graph
+	parent *branch // nil for the machine
+	index  int     // within the parent
+	item   *mapItem
+
+	state     *state
+	input     any // raw input of the state
+	variables *variables
+	last      int // id of the last event, which the next one names as its previous
+
+	// Of the visit of the state.
+	enteredState *state
+	entered      int64 // time
+	enteredID    int   // event
+	before       int   // the event before that one
+	attempt      int   // from 1
+	attempts     []int // used, per retrier
+	retryCount   int
+	fan          *fan
+
+	// Of the task at work.
+	work      *scheduled
+	token     string
+	heartbeat int      // sequence of the valid heartbeat item
+	handed    bool     // the token has been handed over
+	early     *outcome // an answer that came before the token was handed over
+	earlyAt   int64
+
+	silent     bool // it is a child execution of a distributed Map, with a history of its own
+	generation int  // items of the queue made for an earlier one are void
+	done       bool
+	succeeded  bool
+	failure    *failure
+}
+
+// mapItem is Map.Item of the context object.
+type mapItem struct {
+	index int
+	value any
+}
+
+// fan is what a Parallel or Map state has under way.
+type fan struct {
+	children []*branch // nil where an iteration has not started
+	items    []any     // Map
+	input    any       // Map: effective input, for ItemSelector
+	next     int       // Map: index of the iteration to start next
+	results  []any
+	running  int
+	finished int
+	failures int
+	limit    int // concurrency; 0 is none
+	started  int // event
+	last     int // last event of the branch that finished last
+	failed   bool
+	tolerate func(failures, total int) bool
+}
+
+// variables are the variables of a scope, on top of those of the scopes around it. They are never changed in place.
+type variables struct {
+	outer *variables
+	own   *object
+}
+
+func (v *variables) lookup(name string) (any, bool) {
+	for ; v != nil; v = v.outer {
+		if value, ok := v.own.get(name); ok {
+			return value, true
+		}
+	}
+	return nil, false
+}
+
+// assign gives the variables with more assigned.
+func (v *variables) assign(more *object) *variables {
+	out := &variables{own: more}
+	if v == nil {
+		return out
+	}
+	out.outer = v.outer
+	out.own = newObject(len(v.own.members) + len(more.members))
+	for _, o := range []*object{v.own, more} {
+		for _, m := range o.members {
+			out.own.set(m.key, m.value)
+		}
+	}
+	return out
+}
+
+// inner gives an empty scope inside v.
+func (v *variables) inner() *variables { return &variables{outer: v, own: &object{}} }

@@ -1,0 +1,575 @@
+package asl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The recordings come from LocalStack's snapshot tests, which ran against AWS; see README.md beside them for the
+// encoding and the rules of comparison.
+
+// conformanceDir finds the recordings, or skips the test.
+func conformanceDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("ASL_CONFORMANCE")
+	if dir == "" {
+		dir = "../../../shared/conformance"
+	}
+	if _, err := os.Stat(filepath.Join(dir, "histories")); err != nil {
+		t.Skipf("no recordings of AWS to compare with: set ASL_CONFORMANCE to their folder (%v)", err)
+	}
+	return dir
+}
+
+type tally struct{ outcome, events, total int }
+
+func TestConformance(t *testing.T) {
+	dir := conformanceDir(t)
+	areas := map[string]*tally{}
+	var all tally
+	skipped := map[string]int{}
+	for _, file := range glob(t, dir, "histories", "*", "*.json") {
+		c := readObject(t, file)
+		area, tier := str(c, "area"), str(c, "tier")
+		counted := tier == "pure" || tier == "task" || tier == "task-callback"
+		if reason := unrunnable(c); reason != "" && !counted {
+			skipped[reason]++
+			continue
+		}
+		outcome, events := runRecording(c)
+		if !counted {
+			skipped["tier "+tier]++
+			report(t, file, outcome, events)
+			continue
+		}
+		a := areas[area]
+		if a == nil {
+			a = &tally{}
+			areas[area] = a
+		}
+		for _, n := range []*tally{a, &all} {
+			n.total++
+			if outcome == "" {
+				n.outcome++
+			}
+			if outcome == "" && events == "" {
+				n.events++
+			}
+		}
+		report(t, file, outcome, events)
+	}
+	choice, choices := runChoices(t, dir)
+	passed, requests := runTestStates(t, dir)
+	for _, area := range sortedKeys(areas) {
+		a := areas[area]
+		fmt.Printf("conformance: %-20s outcome %d/%d events %d/%d\n", area, a.outcome, a.total, a.events, a.total)
+	}
+	total := 0
+	for _, reason := range sortedKeys(skipped) {
+		fmt.Printf("conformance: not counted: %s %d\n", reason, skipped[reason])
+		total += skipped[reason]
+	}
+	fmt.Printf("conformance: outcome %d/%d events %d/%d choice %d/%d teststate %d/%d skipped %d\n",
+		all.outcome, all.total, all.events, all.total, choice, choices, passed, requests, total)
+	for _, bound := range []struct {
+		what            string
+		passed, of, min int
+	}{
+		{"histories by outcome", all.outcome, all.total, 98},
+		{"histories event for event", all.events, all.total, 95},
+		{"Choice operators", choice, choices, 98},
+		{"TestState requests", passed, requests, 90},
+	} {
+		if bound.passed*100 < bound.of*bound.min {
+			t.Errorf("%s: %d of %d pass, want %d %%", bound.what, bound.passed, bound.of, bound.min)
+		}
+	}
+}
+
+// unrunnable says why a recording cannot be run from what it holds.
+func unrunnable(c *object) string {
+	if definition := text(member_(c, "definition")); strings.Contains(definition, `"ItemReader"`) || strings.Contains(definition, `"ResultWriter"`) {
+		return "reads or writes S3"
+	} else if strings.Contains(definition, `"ItemBatcher"`) {
+		return "batches items"
+	}
+	if str(c, "tier") == "external-stop" {
+		return "stopped from outside"
+	}
+	return ""
+}
+
+func report(t *testing.T, file, outcome, events string) {
+	name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
+	if outcome != "" {
+		t.Logf("outcome %s: %s", name, outcome)
+	} else if events != "" {
+		t.Logf("events %s: %s", name, events)
+	}
+}
+
+// recorded answers tasks with what the recording says, by state and number of the schedule.
+type recorded struct {
+	tasks     []any
+	seen      map[string]int
+	execution *Execution
+}
+
+func (r *recorded) Do(_ context.Context, task Task) Outcome {
+	n := r.seen[task.State]
+	r.seen[task.State]++
+	for _, e := range r.tasks {
+		o := e.(*object)
+		attempt, _ := integer(member_(o, "attempt"))
+		if str(o, "state") != task.State || int(attempt) != n {
+			continue
+		}
+		return r.answer(task, o)
+	}
+	return Outcome{Failed: true, Error: "Test.NotRecorded", Cause: fmt.Sprintf("no recorded task for %s %d", task.State, n)}
+}
+
+func (r *recorded) answer(task Task, o *object) Outcome {
+	var out Outcome
+	if v, ok := o.get("submitted"); ok {
+		out.Submitted = payloadOf(task, v)
+	}
+	failure := Outcome{Failed: true, Error: str(o, "error"), Cause: recordedText(o, "cause")}
+	switch kind := str(o, "outcome"); {
+	case kind == "timedOut" || kind == "none":
+		out.After = 1 << 60
+		if task.Token != "" {
+			out.After, out.Output = 0, out.Submitted
+		}
+	case task.Token != "" && out.Submitted == nil && !strings.Contains(task.Resource, ":activity:"):
+		return failure
+	case task.Token != "" && kind == "succeeded":
+		out.Output = out.Submitted
+		must(r.execution.SendTaskSuccess(task.Scheduled, task.Token, rawOf(member_(o, "output"))))
+	case task.Token != "":
+		out.Output = out.Submitted
+		must(r.execution.SendTaskFailure(task.Scheduled, task.Token, failure.Error, failure.Cause))
+	case kind == "succeeded":
+		out.Output = payloadOf(task, member_(o, "output"))
+	default:
+		out.Failed, out.Error, out.Cause = true, failure.Error, failure.Cause
+	}
+	return out
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// payloadOf is what the function returned: the interpreter makes the envelope of lambda:invoke itself.
+func payloadOf(task Task, v any) json.RawMessage {
+	if o, ok := v.(*object); ok && strings.Contains(task.Resource, ":lambda:invoke") {
+		if payload, ok := o.get("Payload"); ok {
+			return encode(payload)
+		}
+	}
+	return rawOf(v)
+}
+
+// rawOf undoes the recorder's decoding: an object stands for its text, every other text is JSON as it is.
+func rawOf(v any) json.RawMessage {
+	if s, ok := v.(string); ok {
+		return json.RawMessage(s)
+	}
+	return encode(v)
+}
+
+func recordedText(o *object, field string) string {
+	if s, ok := member_(o, field+"Raw").(string); ok {
+		return s
+	}
+	v, ok := o.get(field)
+	if !ok {
+		return ""
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return text(v)
+}
+
+var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// runRecording replays a recording and says what differs in the outcome and in the events.
+func runRecording(c *object) (outcome, events string) {
+	m, err := Parse(encode(member_(c, "definition")))
+	if err != nil {
+		return err.Error(), ""
+	}
+	tasks := &recorded{seen: map[string]int{}}
+	tasks.tasks, _ = member_(c, "tasks").([]any)
+	e := m.Start(Options{
+		Name: "<ExecArnPart_0idx>", ARN: "arn:<partition>:states:<region>:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>",
+		StateMachineName: "<ArnPart_0idx>", StateMachineARN: "arn:<partition>:states:<region>:111111111111:stateMachine:<ArnPart_0idx>",
+		RoleARN: "snf_role_arn", Input: encode(member_(c, "input")), Start: testStart, Tasks: tasks,
+		Random: func() float64 { return 0.5 }, UUID: counter(),
+	})
+	tasks.execution = e
+	e.Run(context.Background())
+
+	expected := member_(c, "expected").(*object)
+	masks := masksOf(c)
+	if want := str(expected, "status"); want != string(e.Status()) {
+		return fmt.Sprintf("status %s, want %s (%s: %s)", e.Status(), want, e.Error(), e.Cause()), ""
+	}
+	if e.Status() == Succeeded {
+		if diff := masks.differ(member_(expected, "output"), lift(string(e.Output())), "output"); diff != "" {
+			return diff, ""
+		}
+	} else if diff := masks.differ(orText(member_(expected, "error")), e.Error(), "error"); diff != "" {
+		return diff + " " + e.Cause(), ""
+	}
+	return "", masks.compareEvents(member_(expected, "events").([]any), e.History())
+}
+
+func orText(v any) any {
+	if v == nil {
+		return ""
+	}
+	return v
+}
+
+func counter() func() string {
+	n := 0
+	return func() string {
+		n++
+		return fmt.Sprintf("00000000-0000-4000-8000-%012d", n)
+	}
+}
+
+// lift is the recorder's decoding: a text that starts with { and is JSON becomes the object.
+func lift(s string) any {
+	if strings.HasPrefix(s, "{") {
+		if v, err := decode([]byte(s)); err == nil {
+			return v
+		}
+	}
+	return s
+}
+
+// masks are the texts that the recorder put in place of what changes from run to run.
+type masks struct{ literals []string }
+
+func masksOf(c *object) masks {
+	m := masks{literals: []string{"timestamp", "date", "start-time", "entered-time", "snf_role_arn"}}
+	list, _ := member_(c, "maskedJsonpaths").([]any)
+	for _, e := range list {
+		if pair, ok := e.([]any); ok && len(pair) == 2 {
+			if s, ok := pair[1].(string); ok {
+				m.literals = append(m.literals, s)
+			}
+		}
+	}
+	return m
+}
+
+var placeholder = regexp.MustCompile(`<[A-Za-z_][A-Za-z0-9_\-:. ]*>`)
+
+// differ compares what was recorded with what we have, and describes the first difference.
+func (m masks) differ(want, got any, at string) string {
+	switch w := want.(type) {
+	case *object:
+		g, ok := got.(*object)
+		if !ok {
+			return fmt.Sprintf("%s: got %s, want %s", at, short(got), short(want))
+		}
+		for _, f := range w.members {
+			v, ok := g.get(f.key)
+			if !ok {
+				return fmt.Sprintf("%s/%s: missing, want %s", at, f.key, short(f.value))
+			}
+			if f.key == "Content-Length" || f.key == "X-Amzn-Trace-Id" {
+				continue // the length of texts with names that were masked; a random id
+			}
+			if diff := m.differ(f.value, v, at+"/"+f.key); diff != "" {
+				return diff
+			}
+		}
+		for _, f := range g.members {
+			if _, ok := w.get(f.key); !ok {
+				return fmt.Sprintf("%s/%s: unexpected %s", at, f.key, short(f.value))
+			}
+		}
+		return ""
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			return fmt.Sprintf("%s: got %s, want %s", at, short(got), short(want))
+		}
+		for i := range w {
+			if diff := m.differ(w[i], g[i], fmt.Sprintf("%s/%d", at, i)); diff != "" {
+				return diff
+			}
+		}
+		return ""
+	case string:
+		if slices.Contains(m.literals, w) {
+			return ""
+		}
+		g, ok := got.(string)
+		if !ok {
+			if placeholder.FindString(w) == w {
+				return ""
+			}
+			return fmt.Sprintf("%s: got %s, want %q", at, short(got), w)
+		}
+		if g == w || m.pattern(w).MatchString(g) || m.sameJSON(w, g, at) {
+			return ""
+		}
+		return fmt.Sprintf("%s: got %q, want %q", at, short(g), short(w))
+	}
+	if equal(want, got) {
+		return ""
+	}
+	return fmt.Sprintf("%s: got %s, want %s", at, short(got), short(want))
+}
+
+// sameJSON compares texts that are JSON by value: the recorder sorted the members of objects inside.
+func (m masks) sameJSON(want, got, at string) bool {
+	if !strings.HasPrefix(want, "[") && !strings.HasPrefix(want, "{") {
+		return false
+	}
+	w, err := decode([]byte(want))
+	g, err2 := decode([]byte(got))
+	return err == nil && err2 == nil && m.differ(w, g, at) == ""
+}
+
+func (m masks) pattern(want string) *regexp.Regexp {
+	for _, l := range m.literals {
+		want = strings.ReplaceAll(want, `"`+l+`"`, `"<x>"`)
+	}
+	var out strings.Builder
+	at := 0
+	for _, span := range placeholder.FindAllStringIndex(want, -1) {
+		out.WriteString(regexp.QuoteMeta(want[at:span[0]]) + `(?s:.*)`)
+		at = span[1]
+	}
+	out.WriteString(regexp.QuoteMeta(want[at:]))
+	return regexp.MustCompile("^" + out.String() + "$")
+}
+
+func short(v any) string {
+	s, ok := v.(string)
+	if !ok {
+		s = text(v)
+	}
+	if len(s) > 300 {
+		return s[:300] + "…"
+	}
+	return s
+}
+
+// compareEvents matches the events in order, and by what they hang on where branches interleave.
+func (m masks) compareEvents(want []any, history []Event) string {
+	got := make([]*object, len(history))
+	for i, e := range history {
+		raw, err := json.Marshal(e)
+		must(err)
+		v, err := decode(raw)
+		must(err)
+		got[i] = liftDetails(v.(*object))
+	}
+	if diff := m.sequence(want, got); diff == "" || !interleaves(want) {
+		return diff
+	}
+	return m.graph(want, got)
+}
+
+func interleaves(want []any) bool {
+	return slices.ContainsFunc(want, func(e any) bool {
+		kind := str(e.(*object), "type")
+		return kind == "MapStateStarted" || kind == "ParallelStateStarted"
+	})
+}
+
+func (m masks) sequence(want []any, got []*object) string {
+	for i, e := range want {
+		w := e.(*object)
+		if i >= len(got) {
+			return fmt.Sprintf("event %d: missing %s", i+1, str(w, "type"))
+		}
+		if diff := m.event(w, got[i]); diff != "" {
+			return fmt.Sprintf("event %d: %s", i+1, diff)
+		}
+		if !equal(member_(w, "previousEventId"), member_(got[i], "previousEventId")) {
+			return fmt.Sprintf("event %d %s: hangs on %s, want %s", i+1, str(w, "type"), text(member_(got[i], "previousEventId")), text(member_(w, "previousEventId")))
+		}
+	}
+	if len(got) > len(want) {
+		return fmt.Sprintf("%d events more: %s", len(got)-len(want), short(got[len(want)]))
+	}
+	return ""
+}
+
+// graph finds for each recorded event one of ours that is alike and hangs on the event alike.
+func (m masks) graph(want []any, got []*object) string {
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d events, want %d", len(got), len(want))
+	}
+	used := make([]bool, len(got))
+	ours := map[int64]int64{0: 0}
+	for _, e := range want {
+		w := e.(*object)
+		id, _ := integer(member_(w, "id"))
+		previous, _ := integer(member_(w, "previousEventId"))
+		found := -1
+		why := ""
+		for i, g := range got {
+			hangs, _ := integer(member_(g, "previousEventId"))
+			if used[i] || str(w, "type") != str(g, "type") {
+				continue
+			}
+			if ours[previous] != hangs {
+				why = fmt.Sprintf("hangs on %d, want %d", hangs, ours[previous])
+			} else if diff := m.event(w, g); diff != "" {
+				why = diff
+			} else {
+				found = i
+				break
+			}
+		}
+		if found < 0 {
+			return fmt.Sprintf("event %d %s: none alike: %s", id, str(w, "type"), why)
+		}
+		used[found] = true
+		ours[id] = int64(found + 1)
+	}
+	return ""
+}
+
+func (m masks) event(want, got *object) string {
+	if str(want, "type") != str(got, "type") {
+		return fmt.Sprintf("got %s, want %s", str(got, "type"), str(want, "type"))
+	}
+	for _, w := range want.members {
+		if !strings.HasSuffix(w.key, "EventDetails") {
+			continue
+		}
+		g, ok := got.get(w.key)
+		if !ok {
+			return fmt.Sprintf("%s: %s is missing", str(want, "type"), w.key)
+		}
+		w := w
+		if w.key == "executionStartedEventDetails" {
+			w.value, g = pick(w.value, "input", "inputDetails"), pick(g, "input", "inputDetails")
+		}
+		if diff := m.differ(w.value, g, str(want, "type")); diff != "" {
+			return diff
+		}
+	}
+	for _, g := range got.members {
+		if _, ok := want.get(g.key); strings.HasSuffix(g.key, "EventDetails") && !ok {
+			return fmt.Sprintf("%s: %s is unexpected", str(want, "type"), g.key)
+		}
+	}
+	return ""
+}
+
+func pick(v any, keys ...string) *object {
+	out := newObject(len(keys))
+	for _, k := range keys {
+		if e, ok := v.(*object).get(k); ok {
+			out.set(k, e)
+		}
+	}
+	return out
+}
+
+// liftDetails decodes the texts inside an event as the recorder did.
+func liftDetails(e *object) *object {
+	out := newObject(len(e.members))
+	for _, m := range e.members {
+		out.set(m.key, liftAll(m.value))
+	}
+	return out
+}
+
+func liftAll(v any) any {
+	switch v := v.(type) {
+	case string:
+		return lift(v)
+	case *object:
+		return liftDetails(v)
+	}
+	return v
+}
+
+func runChoices(t *testing.T, dir string) (passed, total int) {
+	t.Helper()
+	for _, file := range glob(t, dir, "choice", "*.json") {
+		cases, _ := member_(readObject(t, file), "cases").([]any)
+		for i, e := range cases {
+			c := e.(*object)
+			total++
+			m, err := Parse(encode(member_(c, "definition")))
+			if err != nil {
+				t.Logf("choice %s %d: %v", filepath.Base(file), i, err)
+				continue
+			}
+			x := m.Start(Options{Input: encode(member_(c, "input")), Start: testStart, UUID: counter()})
+			x.Run(t.Context())
+			if got := lift(string(x.Output())); !equal(got, member_(c, "output")) {
+				t.Logf("choice %s %d: got %s %s, want %s", filepath.Base(file), i, short(got), x.Cause(), text(member_(c, "output")))
+				continue
+			}
+			passed++
+		}
+	}
+	return passed, total
+}
+
+func glob(t *testing.T, parts ...string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(parts...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func readObject(t *testing.T, file string) *object {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := decode(raw)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return v.(*object)
+}
+
+func member_(o *object, key string) any {
+	v, _ := o.get(key)
+	return v
+}
+
+func str(o *object, key string) string {
+	s, _ := member_(o, key).(string)
+	return s
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,639 @@
+package asl
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/recolabs/gnata"
+)
+
+// evaluationLimit is how long Step Functions lets one JSONata expression run.
+const evaluationLimit = time.Second
+
+// maxRange bounds what $range and the .. operator of our own functions build.
+const maxRange = 10_000_000
+
+// expression is a compiled JSONata expression.
+type expression struct {
+	source    string
+	compiled  *gnata.Expression
+	quick     *quick
+	variables []string // the variables it mentions, without $states
+	states    []string // the members of $states it mentions; nil with usesAll
+	usesAll   bool     // it mentions $states as a whole
+	volatile  bool     // it calls $random, $uuid, $now or $millis
+	bounded   bool     // it can neither loop nor call: no time limit is needed
+}
+
+// isExpression says whether a string of a JSONata state is an expression; blanks outside the marks make it plain text.
+func isExpression(s string) bool {
+	return len(s) >= 4 && strings.HasPrefix(s, "{%") && strings.HasSuffix(s, "%}")
+}
+
+// compileExpression compiles what stands between {% and %}.
+func compileExpression(s string) (*expression, error) {
+	if !isExpression(s) {
+		return nil, fmt.Errorf("%q is not a JSONata expression: it must start with {%% and end with %%}", s)
+	}
+	source := strings.TrimSpace(s[2 : len(s)-2])
+	if source == "" {
+		return nil, errors.New("the JSONata expression is empty")
+	}
+	if nesting(source) > maxNesting {
+		return nil, fmt.Errorf("the JSONata expression is nested deeper than %d", maxNesting)
+	}
+	compiled, err := gnata.Compile(source)
+	if err != nil {
+		return nil, fmt.Errorf("invalid JSONata: %w", err)
+	}
+	e := &expression{source: source, compiled: compiled, quick: quickForm(source)}
+	for _, m := range mentions(source) {
+		switch m.name {
+		case "states":
+			if m.member == "" {
+				e.usesAll = true
+			} else if !slices.Contains(e.states, m.member) {
+				e.states = append(e.states, m.member)
+			}
+		case "eval":
+			return nil, errors.New("the JSONata function $eval is not supported by Step Functions")
+		case "random", "uuid", "now", "millis":
+			e.volatile = true
+		default:
+			if !slices.Contains(e.variables, m.name) {
+				e.variables = append(e.variables, m.name)
+			}
+		}
+	}
+	e.bounded = !strings.ContainsAny(source, "([*~^|%") && !strings.Contains(source, "..")
+	return e, nil
+}
+
+// maxNesting keeps the recursion of the JSONata parser within its stack.
+const maxNesting = 200
+
+func nesting(source string) int {
+	depth, deepest := 0, 0
+	for _, c := range source {
+		switch c {
+		case '(', '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ')', ']', '}':
+			depth--
+		}
+	}
+	// Signs and questions recurse without a bracket.
+	return max(deepest, strings.Count(source, "--")/2, strings.Count(source, "- -")/2, strings.Count(source, "?")/4)
+}
+
+// uses says whether the expression reads the given member of $states.
+func (e *expression) uses(member string) bool { return e.usesAll || slices.Contains(e.states, member) }
+
+type mention struct{ name, member string }
+
+// mentions finds the $names in an expression, and for $states the member that follows. Strings and comments are
+// skipped; a name in a regular expression may be taken for a variable, which binds one too many and does no harm.
+func mentions(source string) []mention {
+	var out []mention
+	for i := 0; i < len(source); i++ {
+		switch c := source[i]; {
+		case c == '"' || c == '\'' || c == '`':
+			for i++; i < len(source) && source[i] != c; i++ {
+				if source[i] == '\\' {
+					i++
+				}
+			}
+		case strings.HasPrefix(source[i:], "/*"):
+			end := strings.Index(source[i:], "*/")
+			if end < 0 {
+				return out
+			}
+			i += end + 1
+		case c == '$':
+			name := word(source[i+1:])
+			i += len(name)
+			if name == "" {
+				continue
+			}
+			m := mention{name: name}
+			if rest := source[i+1:]; name == "states" && strings.HasPrefix(rest, ".") {
+				m.member = word(rest[1:])
+				i += 1 + len(m.member)
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func word(s string) string {
+	for i, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// volatile holds what differs from one evaluation to the next; everything else is a function of its arguments.
+type volatile struct {
+	now    func() time.Time
+	random func() float64
+	uuid   func() string
+}
+
+// errUndefined is an expression that gives nothing.
+var errUndefined = errors.New("returned nothing (undefined).")
+
+// errUnsupported is an expression that gives a function.
+var errUnsupported = errors.New("returned an unsupported result type.")
+
+// evaluate runs the expression. A returned error reads on after "The JSONata expression '…' specified for the field '…'".
+func (e *expression) evaluate(ev *evaluation) (any, error) {
+	if e.quick != nil {
+		if v, ok := e.quick.run(ev); ok {
+			if _, missing := v.(undefined); missing {
+				return nil, errUndefined
+			}
+			return v, nil
+		}
+	}
+	bound := make(map[string]any, 1+len(e.variables))
+	if e.usesAll || len(e.states) > 0 {
+		members := []string{"input", "context", "result", "errorOutput"}
+		if !e.usesAll {
+			members = e.states
+		}
+		states := newNative()
+		for _, m := range members {
+			if v, ok := ev.states(m); ok {
+				states.Set(m, toNative(v))
+			}
+		}
+		bound["states"] = states
+	}
+	for _, name := range e.variables {
+		if v, ok := ev.variables.lookup(name); ok {
+			bound[name] = toNative(v)
+		} else if f, ok := functions()[name]; ok {
+			bound[name] = f
+		}
+	}
+	if e.volatile {
+		for name, f := range ev.volatile.functions() {
+			bound[name] = f
+		}
+	}
+	ctx := ev.ctx
+	if !e.bounded {
+		limited, cancel := context.WithTimeout(ctx, evaluationLimit)
+		defer cancel()
+		ctx = limited
+	}
+	v, err := e.compiled.EvalWithVars(ctx, nil, bound)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("did not finish within %s.", evaluationLimit)
+	case err != nil:
+		return nil, fmt.Errorf("threw an error during evaluation. %w", err)
+	}
+	out, err := fromNative(v)
+	if err != nil {
+		return nil, err
+	}
+	if _, missing := out.(undefined); missing {
+		return nil, errUndefined
+	}
+	return out, nil
+}
+
+// native is gnata's ordered object, whose type it keeps to itself.
+type native interface {
+	Set(key string, value any)
+	Get(key string) (any, bool)
+	Keys() []string
+}
+
+var (
+	emptyObject = sync.OnceValue(func() *gnata.Expression {
+		e, err := gnata.Compile("{}")
+		if err != nil {
+			panic(err)
+		}
+		return e
+	})
+	nativeNull = sync.OnceValue(func() any {
+		v, err := gnata.DecodeJSON(json.RawMessage("null"))
+		if err != nil {
+			panic(err)
+		}
+		return v
+	})
+)
+
+// newNative makes an empty object of gnata's own, the only kind that keeps the order of members there.
+func newNative() native {
+	v, err := emptyObject().Eval(context.Background(), nil)
+	if err != nil {
+		panic(err)
+	}
+	return v.(native)
+}
+
+func toNative(v any) any {
+	switch v := v.(type) {
+	case nil:
+		return nativeNull()
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = toNative(e)
+		}
+		return out
+	case *object:
+		out := newNative()
+		for _, m := range v.members {
+			out.Set(m.key, toNative(m.value))
+		}
+		return out
+	}
+	return v
+}
+
+func fromNative(v any) (any, error) {
+	if gnata.IsNull(v) {
+		return nil, nil
+	}
+	switch v := v.(type) {
+	case nil:
+		return undefined{}, nil
+	case bool, string, json.Number:
+		return v, nil
+	case float64:
+		if math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil, fmt.Errorf("threw an error during evaluation. D1001: Number out of range: %g", v)
+		}
+		return v, nil
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, e := range v {
+			c, err := fromNative(e)
+			if err != nil {
+				return nil, err
+			}
+			if _, missing := c.(undefined); !missing {
+				out = append(out, c)
+			}
+		}
+		return out, nil
+	case native:
+		keys := v.Keys()
+		out := newObject(len(keys))
+		for _, k := range keys {
+			e, _ := v.Get(k)
+			if err := addNative(out, k, e); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case map[string]any:
+		keys := make([]string, 0, len(v))
+		for k := range v {
+			keys = append(keys, k)
+		}
+		slices.Sort(keys)
+		out := newObject(len(keys))
+		for _, k := range keys {
+			if err := addNative(out, k, v[k]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	switch plain := gnata.NormalizeValue(v).(type) { // a sequence
+	case nil, bool, string, json.Number, float64, []any, map[string]any:
+		return fromNative(plain)
+	}
+	return nil, errUnsupported
+}
+
+func addNative(o *object, key string, v any) error {
+	c, err := fromNative(v)
+	if err != nil {
+		return err
+	}
+	if _, missing := c.(undefined); !missing {
+		o.set(key, c)
+	}
+	return nil
+}
+
+// wrap turns Go functions into what gnata binds to a variable.
+func wrap(functions map[string]gnata.CustomFunc) map[string]any {
+	env := gnata.NewCustomEnv(functions)
+	out := make(map[string]any, len(functions))
+	for name := range functions {
+		out[name], _ = env.Lookup(name)
+	}
+	return out
+}
+
+// functions are those that Step Functions adds to JSONata and that depend on their arguments alone.
+var functions = sync.OnceValue(func() map[string]any {
+	return wrap(map[string]gnata.CustomFunc{
+		"partition": func(args []any, _ any) (any, error) {
+			list, ok := argument(args, 0).([]any)
+			size, okSize := integer(argument(args, 1))
+			if argument(args, 0) == nil {
+				return nil, nil
+			}
+			if !ok {
+				list = []any{args[0]}
+			}
+			if !okSize || size <= 0 {
+				return nil, errors.New("the second argument of $partition must be a positive integer")
+			}
+			return chunks(list, int(min(size, math.MaxInt32))), nil
+		},
+		"range": func(args []any, _ any) (any, error) {
+			var bounds [3]float64
+			for i := range bounds {
+				f, ok := number(argument(args, i))
+				if !ok {
+					return nil, fmt.Errorf("argument %d of $range must be a number", i+1)
+				}
+				bounds[i] = f
+			}
+			list, err := numbers(bounds[0], bounds[1], bounds[2])
+			if err == nil && len(list) == 1 {
+				return list[0], nil // a sequence of one is its only item; recorded from AWS
+			}
+			return list, err
+		},
+		"hash": func(args []any, _ any) (any, error) {
+			data, ok := argument(args, 0).(string)
+			algorithm, ok2 := argument(args, 1).(string)
+			if !ok || !ok2 {
+				return nil, errors.New("$hash wants a string and the name of an algorithm")
+			}
+			return digest(data, algorithm)
+		},
+		"parse": func(args []any, _ any) (any, error) {
+			text, ok := argument(args, 0).(string)
+			if !ok {
+				return nil, errors.New("$parse wants a string")
+			}
+			v, err := decode([]byte(text))
+			if err != nil {
+				return nil, err
+			}
+			return toNative(v), nil
+		},
+	})
+})
+
+// functions are those whose result the caller of Start decides.
+func (v volatile) functions() map[string]any {
+	return wrap(map[string]gnata.CustomFunc{
+		"uuid":   func([]any, any) (any, error) { return v.uuid(), nil },
+		"millis": func([]any, any) (any, error) { return float64(v.now().UnixMilli()), nil },
+		"now": func(args []any, _ any) (any, error) {
+			if argument(args, 0) == nil {
+				return timestamp(v.now()), nil
+			}
+			e, err := gnata.Compile("$fromMillis($ms, $picture, $zone)")
+			if err != nil {
+				return nil, err
+			}
+			bound := map[string]any{"ms": float64(v.now().UnixMilli()), "picture": argument(args, 0)}
+			if zone := argument(args, 1); zone != nil {
+				bound["zone"] = zone
+			}
+			return e.EvalWithVars(context.Background(), nil, bound)
+		},
+		"random": func(args []any, _ any) (any, error) {
+			if argument(args, 0) == nil {
+				return v.random(), nil
+			}
+			seed, ok := number(args[0])
+			if !ok {
+				return nil, errors.New("the seed of $random must be a number")
+			}
+			return seeded(seed), nil
+		},
+	})
+}
+
+func argument(args []any, i int) any {
+	if i < len(args) {
+		return args[i]
+	}
+	return nil
+}
+
+// seeded gives the same number for the same seed. AWS's own sequence is not public.
+func seeded(seed float64) float64 {
+	return rand.New(rand.NewPCG(math.Float64bits(seed), 0)).Float64()
+}
+
+func chunks(list []any, size int) []any {
+	out := []any{}
+	for part := range slices.Chunk(list, size) {
+		out = append(out, slices.Clone(part))
+	}
+	return out
+}
+
+// numbers lists first, first+step, … up to and including last.
+func numbers(first, last, step float64) ([]any, error) {
+	if step == 0 {
+		return nil, errors.New("the step must not be zero")
+	}
+	n := math.Floor((last-first)/step) + 1
+	if math.IsNaN(n) || n > maxRange {
+		return nil, fmt.Errorf("the range has more than %d items", maxRange)
+	}
+	out := make([]any, 0, max(0, int(n)))
+	for i := range max(0, int(n)) {
+		out = append(out, first+float64(i)*step)
+	}
+	return out, nil
+}
+
+// digest hashes text with one of the algorithms that Step Functions knows.
+func digest(data, algorithm string) (string, error) {
+	switch algorithm {
+	case "MD5":
+		sum := md5.Sum([]byte(data))
+		return hex.EncodeToString(sum[:]), nil
+	case "SHA-1":
+		sum := sha1.Sum([]byte(data))
+		return hex.EncodeToString(sum[:]), nil
+	case "SHA-256":
+		sum := sha256.Sum256([]byte(data))
+		return hex.EncodeToString(sum[:]), nil
+	case "SHA-384":
+		sum := sha512.Sum384([]byte(data))
+		return hex.EncodeToString(sum[:]), nil
+	case "SHA-512":
+		sum := sha512.Sum512([]byte(data))
+		return hex.EncodeToString(sum[:]), nil
+	}
+	return "", fmt.Errorf("the algorithm %q is none of MD5, SHA-1, SHA-256, SHA-384, SHA-512", algorithm)
+}
+
+// quick is an expression so simple that it needs no JSONata engine: a literal, a path of names, or the comparison of
+// such a path with a literal. What it cannot decide in exactly JSONata's way it leaves to the engine.
+type quick struct {
+	path    []string // starts with the variable; nil for a bare literal
+	op      string
+	literal any
+}
+
+func quickForm(source string) *quick {
+	path, rest := quickPath(source)
+	if path == nil {
+		if v, ok := quickLiteral(source); ok {
+			return &quick{literal: v}
+		}
+		return nil
+	}
+	rest = strings.TrimSpace(rest)
+	if rest == "" {
+		return &quick{path: path}
+	}
+	for _, op := range []string{"!=", "<=", ">=", "=", "<", ">"} {
+		if after, ok := strings.CutPrefix(rest, op); ok {
+			if v, ok := quickLiteral(strings.TrimSpace(after)); ok {
+				return &quick{path: path, op: op, literal: v}
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// quickPath reads $name.name.name and gives what follows it.
+func quickPath(source string) ([]string, string) {
+	if !strings.HasPrefix(source, "$") {
+		return nil, ""
+	}
+	rest, path := source[1:], []string(nil)
+	for {
+		name := word(rest)
+		if name == "" || unicode.IsDigit(first(name)) && path != nil {
+			return nil, ""
+		}
+		path, rest = append(path, name), rest[len(name):]
+		if !strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "..") {
+			return path, rest
+		}
+		rest = rest[1:]
+	}
+}
+
+func first(s string) rune {
+	r, _ := utf8.DecodeRuneInString(s)
+	return r
+}
+
+func quickLiteral(s string) (any, bool) {
+	if len(s) >= 2 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
+		if body := s[1 : len(s)-1]; !strings.ContainsAny(body, "\\'\"") {
+			return body, true
+		}
+		return nil, false
+	}
+	if s == "null" {
+		return nil, true
+	}
+	v, err := decode([]byte(s))
+	if err != nil {
+		return nil, false
+	}
+	switch v.(type) {
+	case bool:
+		return v, true
+	case json.Number:
+		f, ok := number(v)
+		return f, ok
+	}
+	return nil, false
+}
+
+// run gives the value, or false where the engine must decide.
+func (q *quick) run(ev *evaluation) (any, bool) {
+	if q.path == nil {
+		return q.literal, true
+	}
+	v, rest, ok := q.start(ev)
+	if !ok {
+		return nil, false
+	}
+	for _, name := range rest {
+		o, isObject := v.(*object)
+		if !isObject {
+			return nil, false
+		}
+		next, found := o.get(name)
+		if !found {
+			if q.op == "" {
+				return undefined{}, true
+			}
+			return nil, false
+		}
+		v = next
+	}
+	if q.op == "" {
+		return v, true
+	}
+	switch q.op {
+	case "=", "!=":
+		switch v.(type) {
+		case []any, *object:
+			return nil, false
+		}
+		return equal(v, q.literal) == (q.op == "="), true
+	}
+	order, comparable := compare(v, q.literal)
+	if !comparable {
+		return nil, false
+	}
+	switch q.op {
+	case "<":
+		return order < 0, true
+	case "<=":
+		return order <= 0, true
+	case ">":
+		return order > 0, true
+	}
+	return order >= 0, true
+}
+
+func (q *quick) start(ev *evaluation) (any, []string, bool) {
+	if q.path[0] != "states" {
+		v, ok := ev.variables.lookup(q.path[0])
+		return v, q.path[1:], ok
+	}
+	if len(q.path) < 2 {
+		return nil, nil, false
+	}
+	v, ok := ev.states(q.path[1])
+	return v, q.path[2:], ok
+}

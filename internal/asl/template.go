@@ -1,0 +1,227 @@
+package asl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// template is a compiled Parameters, ResultSelector, Arguments, Output, Assign, …: JSON with values to fill in.
+type template struct {
+	location   string // as messages name it: Output/result, or the field name that ends in .$
+	constant   any
+	isConstant bool
+	expression *expression
+	path       *path
+	call       *call
+	members    []templateMember
+	elements   []*template
+	isArray    bool
+}
+
+type templateMember struct {
+	key   string
+	value *template
+}
+
+// compileTemplate compiles a payload template of the given language.
+func compileTemplate(v any, jsonata bool, location string) (*template, error) {
+	t := &template{location: location}
+	switch v := v.(type) {
+	case string:
+		if jsonata && isExpression(v) {
+			e, err := compileExpression(v)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", location, err)
+			}
+			t.expression = e
+			return t, nil
+		}
+	case []any:
+		t.isArray = true
+		constant := true
+		for i, e := range v {
+			c, err := compileTemplate(e, jsonata, location+"["+strconv.Itoa(i)+"]")
+			if err != nil {
+				return nil, err
+			}
+			constant = constant && c.isConstant
+			t.elements = append(t.elements, c)
+		}
+		if !constant {
+			return t, nil
+		}
+	case *object:
+		constant := true
+		seen := map[string]bool{}
+		for _, m := range v.members {
+			key := m.key
+			var c *template
+			var err error
+			if name, dynamic := strings.CutSuffix(m.key, ".$"); dynamic && !jsonata {
+				key = name
+				c, err = compileReference(m.value, m.key)
+			} else {
+				c, err = compileTemplate(m.value, jsonata, location+"/"+m.key)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if seen[key] {
+				return nil, fmt.Errorf("%s: both %q and %q are given", location, key, key+".$")
+			}
+			seen[key] = true
+			constant = constant && c.isConstant
+			t.members = append(t.members, templateMember{key, c})
+		}
+		if !constant {
+			return t, nil
+		}
+	}
+	return &template{location: location, constant: v, isConstant: true}, nil
+}
+
+// compileReference compiles the value of a field whose name ends in .$: a path or an intrinsic function.
+func compileReference(v any, field string) (*template, error) {
+	s, ok := v.(string)
+	if !ok {
+		return nil, fmt.Errorf("%s: the value must be a path or an intrinsic function, not a %s", field, kindOf(v))
+	}
+	t := &template{location: field}
+	var err error
+	if isCall(s) {
+		t.call, err = parseCall(s)
+	} else {
+		t.path, err = parsePath(s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	return t, nil
+}
+
+// each calls f for every expression of the template.
+func (t *template) each(f func(*template)) {
+	if t == nil {
+		return
+	}
+	if t.expression != nil {
+		f(t)
+	}
+	for _, m := range t.members {
+		m.value.each(f)
+	}
+	for _, e := range t.elements {
+		e.each(f)
+	}
+}
+
+// evaluation is one moment of one state: what its paths, functions and expressions can see.
+type evaluation struct {
+	ctx       context.Context
+	branch    *branch
+	input     any // what $ is for a path, and $states.input for an expression
+	variables *variables
+	result    any // $states.result
+	hasResult bool
+	errors    any // $states.errorOutput
+	hasErrors bool
+	context   func() *object // the context object, built when something asks for it
+	volatile  volatile
+}
+
+// states gives the members of $states.
+func (ev *evaluation) states(member string) (any, bool) {
+	switch member {
+	case "input":
+		return ev.input, true
+	case "context":
+		return ev.context(), true
+	case "result":
+		return ev.result, ev.hasResult
+	case "errorOutput":
+		return ev.errors, ev.hasErrors
+	}
+	return nil, false
+}
+
+var errNoVariable = errors.New("no such variable")
+
+// path reads a path from its root.
+func (ev *evaluation) path(p *path) (any, error) {
+	switch p.root {
+	case rootContext:
+		return p.read(ev.context())
+	case rootVariable:
+		v, ok := ev.variables.lookup(p.variable)
+		if !ok {
+			return nil, errNoVariable
+		}
+		return p.read(v)
+	}
+	return p.read(ev.input)
+}
+
+// rootText is the document that a path was looked up in, for messages.
+func (ev *evaluation) rootText(p *path) string {
+	switch p.root {
+	case rootContext:
+		return text(ev.context())
+	case rootVariable:
+		if v, ok := ev.variables.lookup(p.variable); ok {
+			return text(v)
+		}
+	}
+	return text(ev.input)
+}
+
+// fill evaluates a template.
+func (ev *evaluation) fill(t *template) (any, *failure) {
+	switch {
+	case t.isConstant:
+		return t.constant, nil
+	case t.expression != nil:
+		return ev.expression(t.expression, t.location)
+	case t.path != nil:
+		v, err := ev.path(t.path)
+		if err != nil {
+			return nil, runtimeFailure("The JSONPath '%s' specified for the field '%s' could not be found in the input '%s'", t.path.source, t.location, ev.rootText(t.path))
+		}
+		return v, nil
+	case t.call != nil:
+		v, err := t.call.evaluate(ev)
+		if err != nil {
+			return nil, runtimeFailure("The function '%s' had the following error: %s", t.call.source, err)
+		}
+		return v, nil
+	case t.isArray:
+		out := make([]any, len(t.elements))
+		for i, e := range t.elements {
+			v, f := ev.fill(e)
+			if f != nil {
+				return nil, f
+			}
+			out[i] = v
+		}
+		return out, nil
+	}
+	out := newObject(len(t.members))
+	for _, m := range t.members {
+		v, f := ev.fill(m.value)
+		if f != nil {
+			return nil, f
+		}
+		out.set(m.key, v)
+	}
+	return out, nil
+}
+
+func (ev *evaluation) expression(e *expression, location string) (any, *failure) {
+	v, err := e.evaluate(ev)
+	if err != nil {
+		return nil, queryFailure(location, "The JSONata expression '%s' specified for the field '%s' %s", e.source, location, err)
+	}
+	return v, nil
+}
