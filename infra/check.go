@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+const (
+	maxRounds    = 3                    // closing.MaxRounds
+	maxNotBefore = 90 * 24 * time.Hour  // closing.MaxNotBefore
+	maxTimeout   = 365 * 24 * time.Hour // of an execution
+	// maxEvents is half of what Step Functions allows, 25,000: retries and redrives come on top.
+	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+	maxEvents = 12_500
+	// interval is the shortest time between two calls of a step that has been waiting for long.
+	interval = time.Minute
+)
+
+// check refuses a configuration under which a run could be cut off by the machine's timeout or by the length of its history. It
+// panics, as everything in a CDK app does.
+func (c configuration) check() {
+	if c.machineTimeout > maxTimeout {
+		panic(fmt.Sprintf("machineTimeout is %s; an execution runs at most a year, %s", duration(c.machineTimeout), duration(maxTimeout)))
+	}
+	if longest := c.longest(); longest > c.machineTimeout {
+		panic(fmt.Sprintf("a run can take %s (%d rounds of approvalWindow, cooling off up to %s and inventories, then the deletes), more than machineTimeout, %s; shorten approvalWindow",
+			duration(longest), maxRounds, duration(maxNotBefore), duration(c.machineTimeout)))
+	}
+	if events := c.events(); events > maxEvents {
+		panic(fmt.Sprintf("a run can have %d history events, more than %d; lengthen reminder, or shorten approvalWindow or the budgets", events, maxEvents))
+	}
+	if c.reminder < time.Duration(must(workflow.Lookup("request-approval")).Timeout+slack) {
+		panic(fmt.Sprintf("reminder is %s; it must be longer than request-approval may run, %s", duration(c.reminder), must(workflow.Lookup("request-approval")).Timeout+slack))
+	}
+	if c.quorum < 1 {
+		panic(fmt.Sprintf("quorum is %d; at least one person must approve", c.quorum))
+	}
+}
+
+// longest is how long a run can take.
+func (c configuration) longest() time.Duration {
+	round := c.approvalWindow + max(c.coolOff, maxNotBefore) + 2*c.inventoryBudget
+	return maxRounds*round + c.starterWait + c.subscriptionBudget + c.directoryBudget + c.vpcBudget
+}
+
+// events is how many history events a run can have. Entered, scheduled, started, succeeded and exited are a Task's; a callback's has one
+// for its submission too; a Choice and a Wait have two each.
+func (c configuration) events() int {
+	const task, callback, two = 5, 6, 2
+	polls := func(budget time.Duration) int { return (1 + int(budget/interval)) * (task + two + two) }
+	reminders := 1 + int(c.approvalWindow/c.reminder)
+	round := reminders*(callback+task+two) + (callback + task + two) + polls(c.inventoryBudget) + task + two
+	ends := task + polls(c.inventoryBudget) + two + polls(c.starterWait) +
+		polls(c.subscriptionBudget) + polls(c.directoryBudget) + polls(c.vpcBudget) + task + two + two
+	return 2 + maxRounds*round + ends
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// configuration is everything that a deployment can set, by CDK context: -c name=value, or "context" in cdk.json.
+type configuration struct {
+	hubAccount          string
+	neverClose          []string
+	ungovernedRegions   []string
+	requireEvidence     bool
+	refuseUnverified    bool
+	starterWait         time.Duration
+	approvers           []string
+	quorum              int
+	approvalWindow      time.Duration
+	reminder            time.Duration
+	coolOff             time.Duration
+	inventoryBudget     time.Duration
+	subscriptionBudget  time.Duration
+	directoryBudget     time.Duration
+	vpcBudget           time.Duration
+	applicationsWait    time.Duration
+	machineTimeout      time.Duration
+	notify              []string
+	logRetentionDays    int
+	reservedConcurrency int
+	permissionsBoundary string
+	bootstrapQualifier  string
+	tags                []string
+}
+
+// defaults are the values of a deployment that sets nothing.
+func defaults() configuration {
+	return configuration{
+		starterWait:        30 * time.Minute,
+		quorum:             1,
+		approvalWindow:     7 * 24 * time.Hour,
+		reminder:           24 * time.Hour,
+		coolOff:            15 * time.Minute,
+		inventoryBudget:    2 * time.Hour,
+		subscriptionBudget: 3 * time.Hour,
+		directoryBudget:    3 * time.Hour,
+		vpcBudget:          3 * time.Hour,
+		applicationsWait:   time.Hour,
+		machineTimeout:     365 * 24 * time.Hour,
+		logRetentionDays:   400,
+		tags:               []string{"project=quicksight-unsubscribe"},
+	}
+}
+
+// setting is one line of the table of settings.
+type setting struct {
+	name string
+	into any // where it goes: *string, *[]string, *bool, *int or *time.Duration
+	help string
+}
+
+// settings is the table. Lists are comma separated; durations are Go's, such as "168h" or "15m".
+func (c *configuration) settings() []setting {
+	return []setting{
+		{"hubAccount", &c.hubAccount, "account of the hub stack, for the target stack's parameter; empty: to be given when it is deployed"},
+		{"neverClose", &c.neverClose, "account ids that are always refused"},
+		{"ungovernedRegions", &c.ungovernedRegions, "QuickSight regions that your organization denies to everybody: not reading them is no doubt"},
+		{"requireStarterEvidence", &c.requireEvidence, "refuse a run for which nothing shows that its starter may close the account"},
+		{"refuseUnverifiedStarter", &c.refuseUnverified, "refuse a run whose starter CloudTrail does not name within starterWait"},
+		{"starterWait", &c.starterWait, "how long to wait for CloudTrail to name the starter"},
+		{"approvers", &c.approvers, "principals or persons who may decide; empty: whoever may invoke decide-approval, except the starter"},
+		{"quorum", &c.quorum, "how many persons must approve"},
+		{"approvalWindow", &c.approvalWindow, "how long one round of asking is open; a run asks in at most three"},
+		{"reminder", &c.reminder, "how often those who may decide are reminded"},
+		{"coolOff", &c.coolOff, "how long an approved run can still be cancelled; 0s skips it"},
+		{"inventoryBudget", &c.inventoryBudget, "how long an inventory may take"},
+		{"subscriptionBudget", &c.subscriptionBudget, "how long unsubscribing may take"},
+		{"directoryBudget", &c.directoryBudget, "how long deleting the directory may take"},
+		{"vpcBudget", &c.vpcBudget, "how long deleting the VPC may take"},
+		{"authorizedApplicationsWait", &c.applicationsWait, "how long Directory Service may still see authorized applications after the subscription is gone"},
+		{"machineTimeout", &c.machineTimeout, "how long an execution may run, at most a year; checked against the windows and budgets above"},
+		{"notify", &c.notify, "e-mail addresses that get the notices; each must confirm its subscription"},
+		{"logRetentionDays", &c.logRetentionDays, "of the log groups; the record itself never expires"},
+		{"reservedConcurrency", &c.reservedConcurrency, "of each function; 0 reserves none"},
+		{"permissionsBoundary", &c.permissionsBoundary, "name of the managed policy that bounds every role; empty: none"},
+		{"bootstrapQualifier", &c.bootstrapQualifier, "of the CDK bootstrap stack, where it is not the default one"},
+		{"tags", &c.tags, "key=value, on every resource"},
+	}
+}
+
+// configure reads the context that node sees. It panics on what it cannot read, as everything in a CDK app does.
+func configure(node constructs.Node) configuration {
+	c := defaults()
+	for _, s := range c.settings() {
+		value := node.TryGetContext(jsii.String(s.name))
+		if value == nil {
+			continue
+		}
+		if err := s.set(value); err != nil {
+			panic(fmt.Sprintf("context %q: %v", s.name, err))
+		}
+	}
+	return c
+}
+
+// set takes a value as cdk.json (JSON types) and the command line (text) give it.
+func (s setting) set(value any) error {
+	text := fmt.Sprint(value)
+	if list, ok := value.([]any); ok {
+		var items []string
+		for _, item := range list {
+			items = append(items, fmt.Sprint(item))
+		}
+		text = strings.Join(items, ",")
+	}
+	var err error
+	switch into := s.into.(type) {
+	case *string:
+		*into = text
+	case *[]string:
+		*into = nil
+		if text != "" {
+			*into = strings.Split(text, ",")
+		}
+	case *bool:
+		*into, err = strconv.ParseBool(text)
+	case *int:
+		*into, err = strconv.Atoi(text)
+	case *time.Duration:
+		*into, err = time.ParseDuration(text)
+	}
+	return err
+}
+
+// value is the setting's present value as text, as -c takes it.
+func (s setting) value() string {
+	switch from := s.into.(type) {
+	case *string:
+		return *from
+	case *[]string:
+		return strings.Join(*from, ",")
+	case *bool:
+		return strconv.FormatBool(*from)
+	case *int:
+		return strconv.Itoa(*from)
+	case *time.Duration:
+		return duration(*from)
+	}
+	panic(fmt.Sprintf("setting %s has no text", s.name))
+}
+
+// duration is Go's text of d without the zero units behind it: "168h", not "168h0m0s".
+func duration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// writeSettings prints the table as Markdown.
+func writeSettings(w io.Writer) error {
+	c := defaults()
+	if _, err := fmt.Fprint(w, "| context | default | what it sets |\n|---|---|---|\n"); err != nil {
+		return err
+	}
+	for _, s := range c.settings() {
+		value := "none"
+		if v := s.value(); v != "" {
+			value = "`" + v + "`"
+		}
+		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", s.name, value, s.help); err != nil {
+			return err
+		}
+	}
+	return nil
+}

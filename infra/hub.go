@@ -1,0 +1,130 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	sfn "github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// killSwitch is the name of the parameter that stops every delete step where its value is "on".
+const killSwitch = "/" + workflow.Prefix + "/kill-switch"
+
+// newHub makes the stack that closes accounts: the machine, its functions and roles, the record, the notices, the kill switch, and what
+// starts finish-run. built is the directory with the functions' binaries, <folder>/bootstrap.
+func newHub(app constructs.Construct, config configuration, built string) awscdk.Stack {
+	config.check()
+	stack := awscdk.NewStack(app, jsii.String("QuickSightUnsubscribe"), config.stackProps("Closes Amazon QuickSight accounts, with approval"))
+	w := whereIs(stack)
+
+	key := newKey(stack)
+	bucket := newRecord(stack, key, w)
+	topic := newTopic(stack, key, config)
+	awsssm.NewStringParameter(stack, jsii.String("KillSwitch"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(killSwitch), StringValue: jsii.String("off"),
+		Description: jsii.String("on stops every delete step of quicksight-unsubscribe before its next act"),
+	})
+	queue := newFinishQueue(stack)
+
+	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), queue: *queue.QueueArn()})
+	all := newFunctions(stack, config, built, roles, config.environment(w, *bucket.BucketName(), *topic.TopicArn()))
+	newMachine(stack, config, w, all.versions)
+	finishRuns(stack, w, queue, all.latest["finish-run"])
+
+	newOutputs(stack, config, w, *bucket.BucketName(), *topic.TopicArn())
+	return stack
+}
+
+// environment is step.Config, by its names.
+func (c configuration) environment(w where, bucket, topic string) map[string]*string {
+	values := map[string]string{
+		"ACCOUNT": w.account, "REGION": w.region, "STATE_MACHINE_ARN": w.machine(), "BUCKET": bucket, "TOPIC_ARN": topic, "KILL_SWITCH": killSwitch,
+		"NEVER_CLOSE": strings.Join(c.neverClose, ","), "UNGOVERNED_REGIONS": strings.Join(c.ungovernedRegions, ","),
+		"REQUIRE_STARTER_EVIDENCE": strconv.FormatBool(c.requireEvidence), "REFUSE_UNVERIFIED_STARTER": strconv.FormatBool(c.refuseUnverified),
+		"STARTER_WAIT": duration(c.starterWait),
+		"APPROVERS":    strings.Join(c.approvers, ","), "QUORUM": strconv.Itoa(c.quorum),
+		"APPROVAL_WINDOW": duration(c.approvalWindow), "COOL_OFF": duration(c.coolOff),
+		"INVENTORY_BUDGET": duration(c.inventoryBudget), "SUBSCRIPTION_BUDGET": duration(c.subscriptionBudget),
+		"DIRECTORY_BUDGET": duration(c.directoryBudget), "VPC_BUDGET": duration(c.vpcBudget),
+		"AUTHORIZED_APPLICATIONS_WAIT": duration(c.applicationsWait),
+	}
+	environment := map[string]*string{}
+	for name, value := range values {
+		environment[name] = jsii.String(value)
+	}
+	return environment
+}
+
+// newTopic makes the topic of the notices.
+func newTopic(scope constructs.Construct, key awskms.IKey, config configuration) awssns.Topic {
+	topic := awssns.NewTopic(scope, jsii.String("Notices"), &awssns.TopicProps{
+		TopicName: jsii.String(workflow.Prefix), DisplayName: jsii.String("QuickSight unsubscribe"), MasterKey: key, EnforceSSL: jsii.Bool(true),
+	})
+	for _, address := range config.notify {
+		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(address), nil))
+	}
+	return topic
+}
+
+// newFinishQueue makes the queue that holds the end of an execution back for so long that no function of it can still be running,
+// and the one for what finish-run could not handle.
+func newFinishQueue(scope constructs.Construct) awssqs.Queue {
+	dead := awssqs.NewQueue(scope, jsii.String("FinishDead"), &awssqs.QueueProps{
+		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+	})
+	return awssqs.NewQueue(scope, jsii.String("FinishDelay"), &awssqs.QueueProps{
+		DeliveryDelay:     seconds(workflow.FinishDelay),
+		VisibilityTimeout: seconds(6 * must(workflow.Lookup("finish-run")).Timeout), // what Lambda asks of a queue that it polls
+		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,                       // EventBridge may send to it without a key policy
+		EnforceSSL:        jsii.Bool(true),
+		RetentionPeriod:   awscdk.Duration_Days(jsii.Number(14)),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(5)},
+	})
+}
+
+// finishRuns sends every execution that did not succeed to finish-run.
+func finishRuns(scope constructs.Construct, w where, queue awssqs.Queue, finish awslambda.Function) {
+	awsevents.NewRule(scope, jsii.String("Ended"), &awsevents.RuleProps{
+		Description: jsii.String("Executions of quicksight-unsubscribe that failed, timed out or were stopped"),
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings("aws.states"),
+			DetailType: jsii.Strings("Step Functions Execution Status Change"),
+			Detail: &map[string]any{
+				"stateMachineArn": []string{w.machine()},
+				"status":          []string{"FAILED", "TIMED_OUT", "ABORTED"},
+			},
+		},
+		Targets: &[]awsevents.IRuleTarget{awseventstargets.NewSqsQueue(queue, nil)},
+	})
+	finish.AddEventSource(awslambdaeventsources.NewSqsEventSource(queue, &awslambdaeventsources.SqsEventSourceProps{BatchSize: jsii.Number(1)}))
+}
+
+// newMachine makes the state machine.
+func newMachine(stack awscdk.Stack, config configuration, w where, versions map[string]awslambda.IFunction) sfn.StateMachine {
+	m := &machine{scope: constructs.NewConstruct(stack, jsii.String("States")), config: config, versions: versions}
+	log := newLogGroup(stack, "MachineLog", "/aws/vendedlogs/states/"+workflow.Prefix, config)
+	return sfn.NewStateMachine(stack, jsii.String("Machine"), &sfn.StateMachineProps{
+		StateMachineName: jsii.String(workflow.Prefix),
+		Comment:          jsii.String("Closes one Amazon QuickSight account: looks at everything, asks, and only then deletes."),
+		QueryLanguage:    sfn.QueryLanguage_JSONATA,
+		DefinitionBody:   sfn.DefinitionBody_FromChainable(m.definition()),
+		Timeout:          seconds(config.machineTimeout),
+		Role:             newMachineRole(stack, w).WithoutPolicyUpdates(nil),
+		TracingEnabled:   jsii.Bool(true),
+		Logs:             &sfn.LogOptions{Destination: log, Level: sfn.LogLevel_ALL},
+	})
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"quicksight-unsubscribe/internal/operation"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// where is the account and region of the hub stack. ARNs of what has a name are put together from it instead of taken from the resource:
+// functions, machine and bucket policy name each other, and CloudFormation refuses circles.
+type where struct{ partition, region, account string }
+
+func whereIs(stack awscdk.Stack) where {
+	return where{*stack.Partition(), *stack.Region(), *stack.Account()}
+}
+
+func (w where) arn(service, rest string) string {
+	return "arn:" + w.partition + ":" + service + ":" + w.region + ":" + w.account + ":" + rest
+}
+
+func (w where) machine() string { return w.arn("states", "stateMachine:"+workflow.Prefix) }
+
+func (w where) executions() string { return w.arn("states", "execution:"+workflow.Prefix+":*") }
+
+func (w where) killSwitch() string { return w.arn("ssm", "parameter"+killSwitch) }
+
+func (w where) logs(group string) string { return w.arn("logs", "log-group:"+group+":*") }
+
+// role is the ARN of a function's role, which aws:PrincipalArn has for its sessions too.
+func (w where) role(f workflow.Function) string {
+	return "arn:" + w.partition + ":iam::" + w.account + ":role" + f.RolePath() + f.Name()
+}
+
+// target is the ARN of a role in any account: which accounts that are, their own trust policies say.
+func (w where) target(role string) string { return "arn:" + w.partition + ":iam::*:role/" + role }
+
+// nobodyBut holds for every principal but the roles of these functions.
+func (w where) nobodyBut(folders []string) map[string]any {
+	var roles []string
+	for _, folder := range folders {
+		roles = append(roles, w.role(must(workflow.Lookup(folder))))
+	}
+	return map[string]any{"ArnNotEquals": map[string]any{"aws:PrincipalArn": roles}}
+}
+
+// resources are what the functions' permissions name besides.
+type resources struct{ bucket, key, topic, queue string }
+
+// permissions is what each function's code calls, and nothing else. The operations are those of the operation table.
+func permissions(w where, r resources) map[string][]awsiam.PolicyStatement {
+	var (
+		objects  = r.bucket + "/closings/*"
+		reads    = []awsiam.PolicyStatement{allow("s3:GetObject", objects), allow("s3:ListObjectsV2", r.bucket)} // without ListBucket, S3 answers 403 for what is not there
+		look     = allow("states:DescribeExecution", w.executions())
+		halt     = allow("ssm:GetParameter", w.killSwitch())
+		publish  = allow("sns:Publish", r.topic)
+		readRole = allow("sts:AssumeRole", w.target(roleRead))
+		close    = allow("sts:AssumeRole", w.target(roleClose))
+	)
+	own := map[string][]awsiam.PolicyStatement{
+		"verify-caller":       {readRole, look},
+		"take-inventory":      {readRole},
+		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
+		"request-approval":    {publish},
+		"decide-approval":     {look, allow("states:SendTaskSuccess", w.machine())},
+		"commit-plan":         {halt, look},
+		"delete-subscription": {close, halt, look},
+		"delete-directory":    {close, halt, look},
+		"delete-vpc":          {close, halt, look},
+		"write-report":        {readRole, publish},
+		"finish-run":          {close, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+	}
+	for _, f := range workflow.Functions() {
+		granted := append(own[f.Folder], reads...)
+		if patterns := written(f.Folder); patterns != nil {
+			var keys []string
+			for _, pattern := range patterns {
+				keys = append(keys, r.bucket+"/"+pattern)
+			}
+			granted = append(granted, allow("s3:PutObject", keys...))
+		}
+		own[f.Folder] = append(granted,
+			statement([]string{"kms:Decrypt", "kms:GenerateDataKey"}, r.key),
+			statement([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, w.logs("/aws/lambda/"+f.Name())),
+			statement([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"))
+	}
+	return own
+}
+
+// newRoles makes one role for each function, in the path that the trust policies of the target accounts ask for.
+func newRoles(scope constructs.Construct, w where, r resources) map[string]awsiam.Role {
+	roles := map[string]awsiam.Role{}
+	granted := permissions(w, r)
+	for _, f := range workflow.Functions() {
+		roles[f.Folder] = awsiam.NewRole(scope, jsii.String(words(f.Folder)+"Role"), &awsiam.RoleProps{
+			RoleName:       jsii.String(f.Name()),
+			Path:           jsii.String(f.RolePath()),
+			Description:    jsii.String("Of the function " + f.Name()),
+			AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
+			InlinePolicies: inline(granted[f.Folder]),
+		})
+	}
+	return roles
+}
+
+// newMachineRole makes the role of the state machine: it may invoke every version of its functions, since a run goes on with the
+// version that it began with, and deliver its log.
+func newMachineRole(scope constructs.Construct, w where) awsiam.Role {
+	var invoked []string
+	for _, f := range workflow.Functions() {
+		if f.States != nil {
+			invoked = append(invoked, w.arn("lambda", "function:"+f.Name()+":*"))
+		}
+	}
+	return awsiam.NewRole(scope, jsii.String("MachineRole"), &awsiam.RoleProps{
+		RoleName:    jsii.String(workflow.Prefix + "-machine"),
+		Path:        jsii.String("/" + workflow.Prefix + "/" + string(workflow.NoTarget) + "/"),
+		Description: jsii.String("Of the state machine " + workflow.Prefix),
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": w.account}},
+		}),
+		InlinePolicies: inline([]awsiam.PolicyStatement{
+			allow("lambda:Invoke", invoked...),
+			// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
+			statement([]string{
+				"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+				"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+			}, "*"),
+			statement([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"}, "*"),
+		}),
+	})
+}
+
+func inline(statements []awsiam.PolicyStatement) *map[string]awsiam.PolicyDocument {
+	return &map[string]awsiam.PolicyDocument{
+		"own": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements}),
+	}
+}
+
+// allow allows one operation of the operation table, by the IAM actions that it needs.
+func allow(op string, on ...string) awsiam.PolicyStatement {
+	service, name, _ := strings.Cut(op, ":")
+	return statement(must(operation.Lookup(service, name)).IAM(), on...)
+}
+
+func statement(actions []string, on ...string) awsiam.PolicyStatement {
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: jsii.Strings(actions...), Resources: jsii.Strings(on...)})
+}
+
+func deny(sid string, actions, on []string, condition map[string]any) awsiam.PolicyStatement {
+	var conditions *map[string]any
+	if condition != nil {
+		conditions = &condition
+	}
+	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: jsii.String(sid), Effect: awsiam.Effect_DENY, Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+		Actions: jsii.Strings(actions...), Resources: jsii.Strings(on...), Conditions: conditions,
+	})
+}
+
+// words makes an id of a name: "verify-caller" becomes "VerifyCaller", "closings/*/ask-*.json" "ClosingsAskJson".
+func words(name string) string {
+	var id strings.Builder
+	for _, word := range strings.FieldsFunc(name, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
+		id.WriteString(strings.ToUpper(word[:1]) + word[1:])
+	}
+	return id.String()
+}

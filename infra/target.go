@@ -1,0 +1,6 @@
+package main
+
+const (
+	roleRead  = "QuickSightUnsubscribeRead"  // step.RoleRead
+	roleClose = "QuickSightUnsubscribeClose" // step.RoleClose
+)
