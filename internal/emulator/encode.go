@@ -124,6 +124,7 @@ func toWire(v reflect.Value, lowerCamel bool) any {
 			return wireTime(t)
 		}
 		members := map[string]any{}
+		lowerCamel = lowerCamel || v.Type().Name() == "SpaceSummary" // the one QuickSight shape that is written like this
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
 			if !field.IsExported() || field.Name == "ResultMetadata" || field.Name == "XMLName" {

@@ -92,7 +92,7 @@ func (q *QuickSight) complete(account *Account, id string, now time.Time) error 
 		q.Assignments[i].Namespace = cmpOr(q.Assignments[i].Namespace, defaultNamespace)
 	}
 	for _, region := range sortedKeys(q.Regions) {
-		if err := q.Regions[region].complete(id, region, now); err != nil {
+		if err := q.Regions[region].complete(account, id, region, now); err != nil {
 			return fmt.Errorf("quickSight in %s: %w", region, err)
 		}
 	}
@@ -100,7 +100,7 @@ func (q *QuickSight) complete(account *Account, id string, now time.Time) error 
 }
 
 // settle applies what has come about by now.
-func (q *QuickSight) settle(now time.Time) {
+func (q *QuickSight) settle(account *Account, now time.Time) {
 	if q.Before != nil && !now.Before(q.Before.Until) {
 		q.Before = nil
 	}
@@ -116,8 +116,8 @@ func (q *QuickSight) settle(now time.Time) {
 	q.Namespaces = slices.DeleteFunc(q.Namespaces, func(n *Namespace) bool {
 		return n.settle(q, now)
 	})
-	for _, region := range q.Regions {
-		region.settle(q, now)
+	for _, name := range sortedKeys(q.Regions) {
+		q.Regions[name].settle(q, account.Network[name], now) // connections brought their network
 	}
 }
 
@@ -141,13 +141,12 @@ func (q *QuickSight) active() bool {
 	return q != nil && !slices.Contains([]string{unsubscribed, "CREATION_FAILED", "SIGNUP_ATTEMPT_IN_PROGRESS"}, q.Status)
 }
 
-// region is what the account has in the call's Region.
+// quickSightRegion is what the account has in the call's Region; reading leaves no trace in the world.
 func (r *request) quickSightRegion() *QuickSightRegion {
-	q := r.acct().QuickSight
-	if q.Regions[r.region] == nil {
-		q.Regions[r.region] = &QuickSightRegion{}
+	if region := r.acct().QuickSight.Regions[r.region]; region != nil {
+		return region
 	}
-	return q.Regions[r.region]
+	return &QuickSightRegion{}
 }
 
 func (r *request) quickSightARN(resource string) string {

@@ -167,14 +167,14 @@ func (k assetKind) summary(asset *Asset) (reflect.Value, error) {
 	return summary.Elem(), nil
 }
 
-func (region *QuickSightRegion) complete(account, name string, now time.Time) error {
+func (region *QuickSightRegion) complete(account *Account, id, name string, now time.Time) error {
 	for _, kind := range assetKinds {
 		for i, asset := range *kind.of(&region.Assets) {
 			asset.ID = cmpOr(asset.ID, slug(asset.Name))
 			if asset.ID == "" {
 				return fmt.Errorf("%s %d has neither name nor id", kind.resource, i+1)
 			}
-			asset.ARN = cmpOr(asset.ARN, "arn:aws:quicksight:"+name+":"+account+":"+kind.resource+"/"+asset.ID)
+			asset.ARN = cmpOr(asset.ARN, "arn:aws:quicksight:"+name+":"+id+":"+kind.resource+"/"+asset.ID)
 			if asset.Created.IsZero() {
 				asset.Created = now.AddDate(-1, 0, 0)
 			}
@@ -187,7 +187,7 @@ func (region *QuickSightRegion) complete(account, name string, now time.Time) er
 		}
 	}
 	for _, c := range region.VPCConnections {
-		if err := c.complete(account, name, now); err != nil {
+		if err := c.complete(account, id, name, now); err != nil {
 			return err
 		}
 	}

@@ -1,8 +1,6 @@
 package emulator
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,71 +23,61 @@ type VPCConnection struct {
 	Updated          time.Time  `json:"updated,omitzero"`
 	DeleteStarted    *time.Time `json:"deleteStarted,omitempty"`
 	Deleted          *time.Time `json:"deleted,omitempty"`
-	InterfacesGone   bool       `json:"interfacesGone,omitempty"`
 }
 
-// QuickSightInterface is a network interface that QuickSight keeps in a VPC; EC2 shows it with the interface type
-// quicksight, managed by its requester.
-type QuickSightInterface struct {
-	ID, ConnectionID, VPCID, SubnetID string
-	SecurityGroupIDs                  []string
-}
-
-func (c *VPCConnection) complete(account, region string, now time.Time) error {
+func (c *VPCConnection) complete(account *Account, id, region string, now time.Time) error {
 	c.ID = cmpOr(c.ID, slug(c.Name))
 	if c.ID == "" || c.VPCID == "" || len(c.SubnetIDs) == 0 {
 		return fmt.Errorf("VPC connection %q needs a name, vpcId and subnetIds", c.Name)
 	}
-	c.RoleARN = cmpOr(c.RoleARN, "arn:aws:iam::"+account+":role/aws-quicksight-vpc-role")
+	c.RoleARN = cmpOr(c.RoleARN, "arn:aws:iam::"+id+":role/aws-quicksight-vpc-role")
 	c.Status = cmpOr(c.Status, string(types.VPCConnectionResourceStatusCreationSuccessful))
 	if c.Updated.IsZero() {
 		c.Updated = now.AddDate(-1, 0, 0)
 	}
+	if c.Status == string(types.VPCConnectionResourceStatusDeleted) {
+		if c.Deleted == nil {
+			c.Deleted = &now
+		}
+		return nil
+	}
+	network := completion{Network: account.network(region), account: id, region: region, now: now}
+	for _, subnet := range c.SubnetIDs {
+		network.serve(c.ID, subnet, NetworkInterface{
+			Type: "quicksight", Description: "QuickSight VPC connection " + c.ID, SecurityGroups: c.SecurityGroupIDs,
+			RequesterManaged: true, Requester: "amazon-quicksight", AttachmentOwner: "amazon-aws",
+		})
+	}
 	return nil
 }
 
-func (region *QuickSightRegion) settle(q *QuickSight, now time.Time) {
+func (region *QuickSightRegion) settle(q *QuickSight, network *Network, now time.Time) {
 	for _, c := range region.VPCConnections {
-		if c.Status == string(types.VPCConnectionResourceStatusDeletionInProgress) {
-			if c.DeleteStarted == nil {
-				c.DeleteStarted = &now
-			}
-			if end := c.DeleteStarted.Add(minutes(q.VPCConnectionMinutes, 2)); !now.Before(end) {
-				c.Status = string(types.VPCConnectionResourceStatusDeletionFailed)
-				if !c.DeleteFails {
-					c.Status, c.Deleted = string(types.VPCConnectionResourceStatusDeleted), &end
-				}
-			}
-		}
-		c.InterfacesGone = c.Deleted != nil && !now.Before(c.Deleted.Add(minutes(q.InterfaceMinutes, 1)))
+		c.settle(q, network, now)
 	}
 	for _, job := range region.ExportJobs {
 		job.settle(q, now)
 	}
 }
 
-// quickSightInterfaces lists the interfaces that QuickSight keeps in a Region.
-func (account *Account) quickSightInterfaces(region string) []QuickSightInterface {
-	var all []QuickSightInterface
-	if account.QuickSight == nil || account.QuickSight.Regions[region] == nil {
-		return nil
+// settle finishes a deletion; the interfaces in the VPC outlast the connection a little.
+func (c *VPCConnection) settle(q *QuickSight, network *Network, now time.Time) {
+	if c.Status != string(types.VPCConnectionResourceStatusDeletionInProgress) {
+		return
 	}
-	for _, c := range account.QuickSight.Regions[region].VPCConnections {
-		if c.InterfacesGone {
-			continue
-		}
-		for _, subnet := range c.SubnetIDs {
-			all = append(all, QuickSightInterface{
-				ID: c.interfaceID(subnet), ConnectionID: c.ID, VPCID: c.VPCID, SubnetID: subnet, SecurityGroupIDs: c.SecurityGroupIDs,
-			})
-		}
+	if c.DeleteStarted == nil {
+		c.DeleteStarted = &now
 	}
-	return all
-}
-
-func (c *VPCConnection) interfaceID(subnet string) string {
-	sum := sha256.Sum256([]byte(c.ID + "/" + subnet))
-	return "eni-" + hex.EncodeToString(sum[:])[:17]
+	end := c.DeleteStarted.Add(minutes(q.VPCConnectionMinutes, 2))
+	if now.Before(end) {
+		return
+	}
+	if c.DeleteFails {
+		c.Status = string(types.VPCConnectionResourceStatusDeletionFailed)
+		return
+	}
+	c.Status, c.Deleted = string(types.VPCConnectionResourceStatusDeleted), &end
+	network.later(Change{At: end.Add(minutes(q.InterfaceMinutes, 1)), Remove: network.interfacesOf(c.ID)})
 }
 
 var quickSightConnectionOperations = map[string]op{
@@ -117,16 +105,14 @@ func (r *request) connection(c *VPCConnection) *types.VPCConnection {
 		state = types.NetworkInterfaceStatusDeleting
 	case out.Status == types.VPCConnectionResourceStatusDeletionFailed:
 		state, failure = types.NetworkInterfaceStatusDeletionFailed, new("You are not authorized to perform this operation. (Service: Ec2, Status Code: 403)")
-	case c.InterfacesGone:
-		state = types.NetworkInterfaceStatusDeleted
 	case out.Status == types.VPCConnectionResourceStatusDeleted:
-		state = types.NetworkInterfaceStatusDeletionScheduled
+		state = types.NetworkInterfaceStatusDeleted
 	}
 	if state != types.NetworkInterfaceStatusAvailable {
 		out.AvailabilityStatus = types.VPCConnectionAvailabilityStatusUnavailable
 	}
 	for _, subnet := range c.SubnetIDs {
-		id := c.interfaceID(subnet)
+		id := derivedID("eni", c.ID, subnet)
 		out.NetworkInterfaces = append(out.NetworkInterfaces, types.NetworkInterface{NetworkInterfaceId: &id, SubnetId: &subnet, Status: state, ErrorMessage: failure})
 	}
 	return out

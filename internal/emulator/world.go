@@ -145,6 +145,14 @@ func (w *World) complete() error {
 }
 
 func (account *Account) complete(id string, now time.Time) error {
+	for i := range account.Trail {
+		account.Trail[i].complete(id)
+	}
+	if account.QuickSight != nil {
+		if err := account.QuickSight.complete(account, id, now); err != nil {
+			return err
+		}
+	}
 	return account.completeNetworks(id, now)
 }
 
@@ -156,6 +164,9 @@ func (w *World) settle(a *AWS, now time.Time) {
 }
 
 func (account *Account) settle(a *AWS, id string, now time.Time) {
+	if account.QuickSight != nil {
+		account.QuickSight.settle(account, now)
+	}
 	account.settleNetworks(a, id, now)
 }
 
