@@ -33,9 +33,9 @@ type refusal struct {
 	region string // for otherIdentityRegion: the one that QuickSight names
 }
 
-// identityRegion finds the region in QuickSight's refusal. All wordings that were seen share these words: "Operation is being
+// identityRegionText finds the region in QuickSight's refusal. All wordings that were seen share these words: "Operation is being
 // called from endpoint eu-west-2, but your identity region is eu-west-1. Please use the eu-west-1 endpoint."
-var identityRegion = regexp.MustCompile(`identity region is ([a-z]{2}(?:-[a-z]+)+-[0-9])`)
+var identityRegionText = regexp.MustCompile(`identity region is ([a-z]{2}(?:-[a-z]+)+-[0-9])`)
 
 // refusalOf classifies by message before code, because QuickSight says AccessDeniedException for an endpoint that is not
 // that of the identity region, for an edition that lacks a call and for a policy that denies it.
@@ -48,7 +48,7 @@ func refusalOf(err error) refusal {
 		return refusal{kind: otherwise}
 	}
 	code, message := api.ErrorCode(), api.ErrorMessage()
-	if m := identityRegion.FindStringSubmatch(message); m != nil {
+	if m := identityRegionText.FindStringSubmatch(message); m != nil {
 		return refusal{kind: otherIdentityRegion, code: code, region: m[1]}
 	}
 	kind := otherwise

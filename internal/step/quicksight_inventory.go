@@ -1,0 +1,220 @@
+package step
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// listing is what is read of one kind in one region.
+type listing struct {
+	Kind        string                  `json:"kind"`
+	Region      string                  `json:"region"`
+	Read        bool                    `json:"read"`
+	Assets      []closing.Asset         `json:"assets,omitempty"`
+	Connections []closing.VPCConnection `json:"connections,omitempty"`
+	Refused     string                  `json:"refused,omitempty"` // AWS's error code where it refused
+	Closed      bool                    `json:"closed,omitempty"`  // the region as a whole refuses, not the kind
+}
+
+// add notes one asset.
+func (l *listing) add(arn, name *string, updated *time.Time) {
+	if updated != nil {
+		updated = aws.Time(updated.UTC())
+	}
+	l.Assets = append(l.Assets, closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated})
+}
+
+// kindVPCConnection is the one kind that is not an asset: it is deleted before the subscription.
+const kindVPCConnection = "vpc-connection"
+
+// assetKinds are the kinds that each region is asked for: one list call per kind, region and page.
+var assetKinds = []struct {
+	kind string
+	call string
+	list func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error
+}{
+	{"dashboard", "ListDashboards", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListDashboardsPaginator(api, &quicksight.ListDashboardsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListDashboardsOutput) {
+				for _, d := range p.DashboardSummaryList {
+					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+				}
+			})
+	}},
+	{"analysis", "ListAnalyses", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListAnalysesPaginator(api, &quicksight.ListAnalysesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListAnalysesOutput) {
+				for _, a := range p.AnalysisSummaryList {
+					if a.Status != types.ResourceStatusDeleted { // a deleted analysis stays listed until it cannot be restored
+						into.add(a.Arn, a.Name, a.LastUpdatedTime)
+					}
+				}
+			})
+	}},
+	{"dataset", "ListDataSets", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListDataSetsPaginator(api, &quicksight.ListDataSetsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListDataSetsOutput) {
+				for _, d := range p.DataSetSummaries {
+					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+				}
+			})
+	}},
+	{"datasource", "ListDataSources", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListDataSourcesPaginator(api, &quicksight.ListDataSourcesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListDataSourcesOutput) {
+				for _, d := range p.DataSources {
+					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+				}
+			})
+	}},
+	{"folder", "ListFolders", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListFoldersPaginator(api, &quicksight.ListFoldersInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListFoldersOutput) {
+				for _, f := range p.FolderSummaryList {
+					into.add(f.Arn, f.Name, f.LastUpdatedTime)
+				}
+			})
+	}},
+	{"theme", "ListThemes", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		// CUSTOM: the themes that AWS ships are nobody's to lose.
+		return readPages(ctx, quicksight.NewListThemesPaginator(api, &quicksight.ListThemesInput{AwsAccountId: account, Type: types.ThemeTypeCustom, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListThemesOutput) {
+				for _, t := range p.ThemeSummaryList {
+					into.add(t.Arn, t.Name, t.LastUpdatedTime)
+				}
+			})
+	}},
+	{"template", "ListTemplates", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListTemplatesPaginator(api, &quicksight.ListTemplatesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListTemplatesOutput) {
+				for _, t := range p.TemplateSummaryList {
+					into.add(t.Arn, t.Name, t.LastUpdatedTime)
+				}
+			})
+	}},
+	{"topic", "ListTopics", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListTopicsPaginator(api, &quicksight.ListTopicsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListTopicsOutput) {
+				for _, t := range p.TopicsSummaries {
+					into.add(t.Arn, t.Name, nil)
+				}
+			})
+	}},
+	{kindVPCConnection, "ListVPCConnections", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListVPCConnectionsPaginator(api, &quicksight.ListVPCConnectionsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListVPCConnectionsOutput) {
+				for _, c := range p.VPCConnectionSummaries {
+					if c.Status != types.VPCConnectionResourceStatusDeleted {
+						into.Connections = append(into.Connections, connection(into.Region, c))
+					}
+				}
+			})
+	}},
+}
+
+// mostPerPage is the largest page that QuickSight's list calls give.
+var mostPerPage = int32(100)
+
+func connection(region string, c types.VPCConnectionSummary) closing.VPCConnection {
+	out := closing.VPCConnection{
+		Region: region, ID: aws.ToString(c.VPCConnectionId), ARN: aws.ToString(c.Arn), VPC: aws.ToString(c.VPCId), Role: aws.ToString(c.RoleArn),
+	}
+	for _, e := range c.NetworkInterfaces {
+		if id := aws.ToString(e.NetworkInterfaceId); id != "" {
+			out.Interfaces = append(out.Interfaces, id)
+		}
+	}
+	return out
+}
+
+// list fills a listing. A refusal that says something about the account or the region is part of what was found; one that IAM
+// makes is an error, since the role should be allowed; and no answer at all is an error that is worth a retry.
+func (l *listing) list(ctx context.Context, target aws.Config, account string) error {
+	api := quickSightIn(target, l.Region)
+	for _, k := range assetKinds {
+		if k.kind != l.Kind {
+			continue
+		}
+		fresh := listing{Kind: l.Kind, Region: l.Region, Read: true}
+		err := k.list(ctx, api, &account, &fresh)
+		switch r := refusalOf(err); r.kind {
+		case accepted:
+		case deniedByIdentity, otherwise:
+			return unreadable(err, "quicksight:"+k.call, l.Region)
+		default:
+			fresh = listing{Kind: l.Kind, Region: l.Region, Read: true, Refused: r.code, Closed: r.kind == deniedByOrganization || r.kind == regionDisabled}
+		}
+		*l = fresh
+	}
+	return nil
+}
+
+// describeSubscription puts the subscription into its material form.
+func describeSubscription(s subscription) *closing.Subscription {
+	first := func(a, b *string) string {
+		if aws.ToString(a) != "" {
+			return *a
+		}
+		return aws.ToString(b)
+	}
+	edition := s.Info.Edition
+	if edition == "" {
+		edition = s.Settings.Edition
+	}
+	return &closing.Subscription{
+		Status:                aws.ToString(s.Info.AccountSubscriptionStatus),
+		AccountName:           first(s.Settings.AccountName, s.Info.AccountName),
+		Edition:               string(edition),
+		AuthenticationType:    aws.ToString(s.Info.AuthenticationType),
+		NotificationEmail:     first(s.Settings.NotificationEmail, s.Info.NotificationEmail),
+		DefaultNamespace:      aws.ToString(s.Settings.DefaultNamespace),
+		IdentityCenter:        aws.ToString(s.Info.IAMIdentityCenterInstanceArn),
+		PublicSharing:         s.Settings.PublicSharingEnabled,
+		TerminationProtection: s.Settings.TerminationProtectionEnabled,
+	}
+}
+
+// listNamespaces reads the namespaces. An edition without them answers with a refusal, and has the default one alone.
+func listNamespaces(ctx context.Context, target aws.Config, account, region string) (namespaces []closing.Namespace, refused string, err error) {
+	pages := quicksight.NewListNamespacesPaginator(quickSightIn(target, region), &quicksight.ListNamespacesInput{AwsAccountId: &account, MaxResults: &mostPerPage})
+	err = readPages(ctx, pages, func(p *quicksight.ListNamespacesOutput) {
+		for _, n := range p.Namespaces {
+			namespaces = append(namespaces, closing.Namespace{
+				Name: aws.ToString(n.Name), CapacityRegion: aws.ToString(n.CapacityRegion), Application: aws.ToString(n.IamIdentityCenterApplicationArn),
+			})
+		}
+	})
+	switch r := refusalOf(err); r.kind {
+	case accepted:
+		return namespaces, "", nil
+	case editionLimit:
+		return nil, r.code, nil
+	default:
+		return nil, "", unreadable(err, "quicksight:ListNamespaces", region)
+	}
+}
+
+// listUsers reads the users of a namespace.
+func listUsers(ctx context.Context, target aws.Config, account, region, namespace string) (users []closing.User, refused string, err error) {
+	pages := quicksight.NewListUsersPaginator(quickSightIn(target, region),
+		&quicksight.ListUsersInput{AwsAccountId: &account, Namespace: &namespace, MaxResults: &mostPerPage})
+	err = readPages(ctx, pages, func(p *quicksight.ListUsersOutput) {
+		for _, u := range p.UserList {
+			users = append(users, closing.User{Namespace: namespace, Name: aws.ToString(u.UserName), ARN: aws.ToString(u.Arn), Role: string(u.Role)})
+		}
+	})
+	switch r := refusalOf(err); r.kind {
+	case accepted:
+		return users, "", nil
+	case editionLimit, notFound, notSubscribed: // a namespace that is being deleted has no users to show
+		return nil, r.code, nil
+	default:
+		return nil, "", unreadable(err, "quicksight:ListUsers", region)
+	}
+}

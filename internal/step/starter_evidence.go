@@ -1,0 +1,75 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// aboutStarter marks evidence about who may close the account. AWS's rule is that the one who created it closes it, or an
+// administrator with the permissions to unsubscribe; no API names the creator, so evidence is all there is.
+const aboutStarter = "starter"
+
+// unverified is the starter of a run whose start CloudTrail does not show.
+const unverified = "unverified"
+
+// creationEvents are what CloudTrail calls signing up, by the API and in the console.
+// https://docs.aws.amazon.com/quicksight/latest/user/logging-non-api.html
+var creationEvents = []string{"CreateAccountSubscription", "CreateAccount"}
+
+// creationEvidence asks CloudTrail who created the subscription. It remembers 90 days, so that silence proves nothing.
+func creationEvidence(ctx context.Context, target aws.Config, region string) (evidence []closing.Evidence, advice []string, err error) {
+	api := cloudtrail.NewFromConfig(target, func(o *cloudtrail.Options) { o.Region = region })
+	for _, name := range creationEvents {
+		pages := cloudtrail.NewLookupEventsPaginator(api, &cloudtrail.LookupEventsInput{
+			StartTime:        aws.Time(clock.Now(ctx).Add(-90 * 24 * time.Hour)),
+			LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventName, AttributeValue: &name}},
+		})
+		err := readPages(ctx, pages, func(page *cloudtrail.LookupEventsOutput) {
+			for _, e := range page.Events {
+				// Organizations has an event CreateAccount too.
+				if aws.ToString(e.EventSource) == "quicksight.amazonaws.com" && e.EventTime != nil {
+					evidence = append(evidence, closing.Evidence{About: aboutStarter, For: true, Fact: fmt.Sprintf(
+						"CloudTrail: %s by %s on %s", name, aws.ToString(e.Username), e.EventTime.UTC().Format(time.DateOnly))})
+				}
+			}
+		})
+		switch refusalOf(err).kind {
+		case accepted:
+		case deniedByIdentity, deniedByOrganization:
+			return evidence, []string{"who created the subscription is not known: cloudtrail:LookupEvents is not allowed"}, nil
+		default:
+			return nil, nil, fmt.Errorf("call cloudtrail:LookupEvents in %s: %w", region, err)
+		}
+	}
+	return evidence, nil, nil
+}
+
+// administratorEvidence compares a starter with the QuickSight administrators. QuickSight's names are those of IAM users
+// and of role sessions ("role/session"), so that the end of an ARN is what can be compared.
+func administratorEvidence(starter string, users []closing.User) []closing.Evidence {
+	if starter == "" || starter == unverified {
+		return nil
+	}
+	_, name, _ := strings.Cut(starter, "/")
+	for _, u := range administrators(users) {
+		if u.ARN == starter || u.Name == name || u.Name == name[strings.LastIndex(name, "/")+1:] {
+			return []closing.Evidence{{About: aboutStarter, For: true, Fact: fmt.Sprintf("%s is the QuickSight user %s with the role %s", starter, u.Name, u.Role)}}
+		}
+	}
+	return []closing.Evidence{{About: aboutStarter, For: false, Fact: starter + " is not among the QuickSight users with an administrator's role"}}
+}
+
+// administrators are the users with an administrator's role.
+func administrators(users []closing.User) []closing.User {
+	return slices.DeleteFunc(slices.Clone(users), func(u closing.User) bool { return u.Role != "ADMIN" && u.Role != "ADMIN_PRO" })
+}
