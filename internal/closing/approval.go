@@ -20,8 +20,8 @@ type Ask struct {
 	AskedAt    time.Time    `json:"askedAt"`
 	Deadline   time.Time    `json:"deadline"`
 	Quorum     int          `json:"quorum"`
-	Approvers  []string     `json:"approvers,omitempty"` // principals that may decide; empty: whoever may invoke decide-approval
-	Starter    string       `json:"starter"`             // the principal that started the run, or "unverified"
+	Approvers  []string     `json:"approvers,omitempty"` // persons or principals that may decide; empty: all of the hub account
+	Starter    string       `json:"starter"`             // the person that started the run, or Unverified
 	Difference []Difference `json:"difference,omitempty"`
 }
 
@@ -58,24 +58,13 @@ const (
 	StandingExpired  Standing = "EXPIRED"
 )
 
-// Stands counts the decisions of ask's round at a moment. A decision of another execution, round or digest, or by the starter,
-// or of somebody who may not decide, does not count; one rejection refuses.
+// Stands tells where the ask stands at a moment. A decision of another execution, round or digest, or by the starter, or of
+// somebody who may not decide, does not count; one rejection refuses.
 func (a Ask) Stands(decisions []Decision, now time.Time) Standing {
-	var approvers []string
-	for _, d := range decisions {
-		if d.Execution != a.Execution || d.Round != a.Round || d.Digest != a.Digest || !a.MayDecide(d.Person, d.Principal) {
-			continue
-		}
-		switch d.Verdict {
-		case Reject:
-			return StandingRejected
-		case Approve:
-			if d.At.Before(a.Deadline) && !slices.Contains(approvers, d.Person) {
-				approvers = append(approvers, d.Person)
-			}
-		}
+	if slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Reject && a.counts(d) }) {
+		return StandingRejected
 	}
-	if len(approvers) >= a.Quorum {
+	if a.Quorum >= 1 && len(a.Approvals(decisions)) >= a.Quorum {
 		return StandingApproved
 	}
 	if !now.Before(a.Deadline) {
@@ -84,25 +73,41 @@ func (a Ask) Stands(decisions []Decision, now time.Time) Standing {
 	return StandingPending
 }
 
-// MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers where they are named.
-func (a Ask) MayDecide(person, principal string) bool {
-	if person == "" || a.Quorum < 1 || person == a.Starter || principal == a.Starter {
-		return false
-	}
-	return len(a.Approvers) == 0 || slices.Contains(a.Approvers, person) || slices.Contains(a.Approvers, principal)
-}
-
-// ApprovedAt is when the quorum was reached: the youngest approval that was needed for it.
-func (a Ask) ApprovedAt(decisions []Decision) time.Time {
-	var times []time.Time
+// Approvals are the approvals that count, one for each person, the oldest first.
+func (a Ask) Approvals(decisions []Decision) []Decision {
+	var approvals []Decision
 	for _, d := range decisions {
-		if d.Verdict == Approve {
-			times = append(times, d.At)
+		same := func(other Decision) bool { return other.Person == d.Person }
+		if d.Verdict == Approve && a.counts(d) && d.At.Before(a.Deadline) && !slices.ContainsFunc(approvals, same) {
+			approvals = append(approvals, d)
 		}
 	}
-	slices.SortFunc(times, time.Time.Compare)
-	if len(times) < a.Quorum || a.Quorum < 1 {
+	slices.SortStableFunc(approvals, func(d, e Decision) int { return d.At.Compare(e.At) })
+	return approvals
+}
+
+// counts tells whether a decision is one on this ask, by somebody who may decide.
+func (a Ask) counts(d Decision) bool {
+	return d.Execution == a.Execution && d.Round == a.Round && d.Digest == a.Digest && a.MayDecide(d.Person, d.Principal)
+}
+
+// MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers. Where none are named, only
+// principals of the execution's own account are approvers: anybody can have an account elsewhere, and be another person there.
+func (a Ask) MayDecide(person, principal string) bool {
+	if person == "" || person == a.Starter || principal == a.Starter {
+		return false
+	}
+	if len(a.Approvers) == 0 {
+		return accountOf(principal) != "" && accountOf(principal) == accountOf(a.Execution)
+	}
+	return slices.Contains(a.Approvers, person) || slices.Contains(a.Approvers, principal)
+}
+
+// ApprovedAt is when the quorum was reached: the time of the last approval that was needed for it, zero where it is not reached.
+func (a Ask) ApprovedAt(decisions []Decision) time.Time {
+	approvals := a.Approvals(decisions)
+	if a.Quorum < 1 || len(approvals) < a.Quorum {
 		return time.Time{}
 	}
-	return times[a.Quorum-1]
+	return approvals[a.Quorum-1].At
 }

@@ -1,0 +1,109 @@
+package step
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// publish sends a notice to the people who subscribed to the topic. The subject must be ASCII, in one line, and shorter than 100
+// characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+func (e Env) publish(ctx context.Context, subject, message string) error {
+	_, err := sns.NewFromConfig(e.AWS.Hub()).Publish(ctx, &sns.PublishInput{TopicArn: &e.Config.Topic, Subject: &subject, Message: &message})
+	if err != nil {
+		return fmt.Errorf("publish the notice %q: %w", subject, err)
+	}
+	return nil
+}
+
+// notify asks for decisions. The QuickSight account's name is not in the notice: whoever approves types it, having looked.
+func (e Env) notify(ctx context.Context, in Input, g gate) error {
+	request, err := e.folder(in).Request(ctx)
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
+	return e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, "s3://"+e.Config.Bucket+"/"+g.ask.PlanKey))
+}
+
+func notice(in Input, ask closing.Ask, m closing.Material, request closing.Request, plan string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("The Amazon QuickSight account in AWS account %s is to be closed. This cannot be undone.", in.Run.AccountID)
+	line("")
+	line("Started by: %s", ask.Starter)
+	if request.Reason != "" {
+		line("Reason: %q", request.Reason)
+	}
+	line("Round: %d of at most %d", ask.Round, closing.MaxRounds)
+	if len(ask.Difference) > 0 {
+		line("The account is not as it was approved in the round before:")
+		for _, d := range differences(ask.Difference).Items {
+			line("  %s", d)
+		}
+	}
+	line("What would be destroyed:")
+	for _, c := range destroyed(m) {
+		line("  %s", c)
+	}
+	line("Plan: %s", plan)
+	line("Digest: %s", ask.Digest)
+	line("")
+	line("To decide, with your own AWS credentials:")
+	for _, verdict := range []closing.Verdict{closing.Approve, closing.Reject} {
+		line("  unsubscribe %s %s", verdict, strings.TrimSuffix(in.Run.Closing, "/"))
+	}
+	line("")
+	line("Approvals needed: %d. Whoever started the run cannot approve it.", ask.Quorum)
+	line("Without them by %s nothing is deleted.", ask.Deadline.UTC().Format(time.RFC3339))
+	return b.String()
+}
+
+// differences lists what an account has and a plan had not.
+func differences(drift []closing.Difference) List {
+	texts := make([]string, 0, len(drift))
+	for _, d := range drift {
+		texts = append(texts, d.String())
+	}
+	return ListOf(texts...)
+}
+
+// destroyed counts what a plan destroys, a line for each kind.
+func destroyed(m closing.Material) []string {
+	var lines []string
+	count := func(n int, what string) {
+		if n > 0 {
+			lines = append(lines, fmt.Sprintf("%d × %s", n, what))
+		}
+	}
+	if m.Subscription != nil {
+		lines = append(lines, "the account's subscription, identity region "+m.IdentityRegion)
+	}
+	count(len(m.Namespaces), "namespace")
+	count(len(m.Users), "user")
+	kinds := map[string]int{}
+	for _, a := range m.Assets {
+		kinds[a.Kind]++
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		count(kinds[kind], kind)
+	}
+	for _, n := range m.NotReadable {
+		lines = append(lines, fmt.Sprintf("every %s in %s, which could not be read: %s", n.Kind, n.Region, n.Reason))
+	}
+	count(len(m.VPCConnections), "VPC connection")
+	if d := m.Directory; d.Fate == closing.FateDelete {
+		lines = append(lines, fmt.Sprintf("the directory %s in %s", d.ID, d.Region))
+	}
+	if v := m.VPC; v.Fate == closing.FateDelete {
+		lines = append(lines, fmt.Sprintf("the VPC %s in %s with %d resources", v.ID, v.Region, len(v.Resources)))
+	}
+	return lines
+}

@@ -1,0 +1,123 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+)
+
+// RequestApproval asks people, tells the machine what they decided, and waits for the cooling off: the three states around the
+// callback, which all read the same record.
+func RequestApproval(env Env) Handler {
+	return func(ctx context.Context, in Input) (Result, error) {
+		switch in.Action {
+		case ActionAsk:
+			return env.ask(ctx, in)
+		case ActionRead:
+			return env.readDecision(ctx, in)
+		case ActionCool:
+			return env.cool(ctx, in)
+		case ActionRetake: // take-inventory's
+		}
+		return Result{}, fmt.Errorf("request-approval knows no action %q", in.Action)
+	}
+}
+
+// ask opens the round where it is not open, and asks, or reminds. A request that is decided already, because somebody was
+// faster than the reminder, rings its own doorbell and asks nobody.
+func (e Env) ask(ctx context.Context, in Input) (Result, error) {
+	if err := e.openRound(ctx, in); err != nil {
+		return Result{}, err
+	}
+	g, err := e.waitAtDoor(ctx, in, Pending)
+	if err != nil {
+		return Result{}, err
+	}
+	verdict := g.verdict(clock.Now(ctx))
+	if verdict == Pending {
+		if err := e.notify(ctx, in, g); err != nil {
+			return Result{}, err
+		}
+	}
+	return in.done(verdict, ListOf()), nil
+}
+
+// readDecision reads what was decided, which the doorbell does not know.
+func (e Env) readDecision(ctx context.Context, in Input) (Result, error) {
+	g, err := e.gate(ctx, in)
+	if err != nil {
+		return Result{}, err
+	}
+	return in.decided(g, g.verdict(clock.Now(ctx))), nil
+}
+
+// cool waits for the end of the cooling off, which is the state's timeout, or for a cancel, which rings.
+func (e Env) cool(ctx context.Context, in Input) (Result, error) {
+	g, err := e.waitAtDoor(ctx, in, Cooling)
+	if err != nil {
+		return Result{}, err
+	}
+	return in.done(g.verdict(clock.Now(ctx)), ListOf()), nil
+}
+
+// decided is a result with a verdict on the round; an approved run learns how long it cools off.
+func (in Input) decided(g gate, verdict Verdict) Result {
+	if verdict == Cooling || verdict == Approved {
+		until := g.coolUntil()
+		in.Run.CoolUntil = &until
+	}
+	return in.done(verdict, ListOf())
+}
+
+// openRound writes the round's ask, unless an earlier call did.
+func (e Env) openRound(ctx context.Context, in Input) error {
+	g, err := e.gate(ctx, in)
+	if err != nil || g.ask != nil {
+		return err
+	}
+	if in.Run.Deadline == nil {
+		return errors.New("the run has no deadline for its round")
+	}
+	ask := closing.Ask{
+		Execution: in.Execution.ID, Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: e.folder(in).Key(record.PlanName(in.Run.Round)),
+		AskedAt: clock.Now(ctx), Deadline: *in.Run.Deadline,
+		Quorum: e.Config.Quorum, Approvers: e.Config.Approvers, Starter: in.Run.Starter,
+	}
+	if before := in.Run.Round - 1; before > 0 {
+		approved, err := e.folder(in).Plan(ctx, record.PlanName(before), before)
+		if err != nil {
+			return fmt.Errorf("read the plan of round %d: %w", before, err)
+		}
+		ask.Difference = closing.Drift(approved.Material, g.plan.Material)
+	}
+	if _, err := e.folder(in).PutAsk(ctx, ask); err != nil {
+		return fmt.Errorf("open round %d: %w", in.Run.Round, err)
+	}
+	return nil
+}
+
+// waitAtDoor hangs up the doorbell, and rings it at once where the record no longer stands at awaited. The doorbell comes first:
+// whoever decides writes first and rings second, so that one of the two always sees the other.
+func (e Env) waitAtDoor(ctx context.Context, in Input, awaited Verdict) (gate, error) {
+	token := record.Token{Round: in.Run.Round, Digest: in.Run.Digest, State: in.State, Token: in.TaskToken}
+	if token.Token == "" {
+		return gate{}, fmt.Errorf("%s gave no task token to wait with", in.State)
+	}
+	if err := e.folder(in).PutToken(ctx, token); err != nil {
+		return gate{}, fmt.Errorf("keep the task token: %w", err)
+	}
+	g, err := e.gate(ctx, in)
+	if err != nil {
+		return gate{}, err
+	}
+	if g.verdict(clock.Now(ctx)) != awaited {
+		if _, err := e.Ring(ctx, token); err != nil {
+			return gate{}, err
+		}
+	}
+	return g, nil
+}
