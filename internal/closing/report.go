@@ -18,8 +18,9 @@ type Report struct {
 	Decisions    []Decision `json:"decisions,omitempty"`
 	Commit       *Commit    `json:"commit,omitempty"`
 	Acts         []Act      `json:"acts,omitempty"`
-	Gone         []Check    `json:"gone,omitempty"` // verified by a call
-	Left         []Check    `json:"left,omitempty"` // still there, with the reason
+	Gone         []Check    `json:"gone,omitempty"`    // verified by a call
+	Left         []Check    `json:"left,omitempty"`    // still there, with the reason
+	Unknown      []Check    `json:"unknown,omitempty"` // could not be asked: never read as gone
 	Restored     []string   `json:"restored,omitempty"`
 	Next         string     `json:"next,omitempty"` // the one command or input that goes on
 }

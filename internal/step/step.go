@@ -136,6 +136,8 @@ type Env struct {
 	AWS    AWS
 	Record *record.Store
 	Log    *slog.Logger
+	// SkipGuard takes one guard away. It is for the test that holds that every guard is needed, and never set otherwise.
+	SkipGuard string
 }
 
 // AWS hands out SDK configurations. Every client of a step is made from one of them.
