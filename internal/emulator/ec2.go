@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // ec2Operations are all operations of EC2, by the file of the resource that they are about.
@@ -17,12 +18,15 @@ func merge(tables ...map[string]op) map[string]op {
 	return all
 }
 
-// ec2DryRun answers DryRun=true: the caller is authorized, and nothing happens.
-func ec2DryRun(r *request) error {
+// ec2Before answers DryRun=true, where the caller is authorized and nothing happens, and keeps for later reads what is there before a write.
+func ec2Before(r *request) error {
 	if r.flag("DryRun") {
 		return &APIError{Code: "DryRunOperation", Message: "Request would have succeeded, but DryRun flag is set.", Status: 412}
 	}
-	return nil
+	if strings.HasPrefix(r.operation, "Describe") {
+		return nil
+	}
+	return r.acct().network(r.region).remember(r.now)
 }
 
 // xmlTag is one tag of an answer.

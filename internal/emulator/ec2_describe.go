@@ -207,5 +207,11 @@ func page[T resource](r *request, all []T, minimum int, byID bool) ([]T, string,
 	return all, base64.RawURLEncoding.EncodeToString([]byte(prefix + all[limit-1].resource().ID)), nil
 }
 
-// network is what EC2 holds for the caller where it calls.
-func (r *request) network() *Network { return r.acct().network(r.region) }
+// network is what EC2 holds for the caller where it calls; reads may see it with a delay.
+func (r *request) network() *Network {
+	n := r.acct().network(r.region)
+	if strings.HasPrefix(r.operation, "Describe") {
+		return n.seen(r.now)
+	}
+	return n
+}

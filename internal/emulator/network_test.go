@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -751,5 +754,111 @@ func TestSpellings(t *testing.T) {
 		if got := len(lab.must(t, call).(*ec2.DescribeNetworkInterfacesOutput).NetworkInterfaces); got != want {
 			t.Errorf("%s: %d interfaces, want %d", call, got, want)
 		}
+	}
+}
+
+// https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html: reads lag behind writes, writes do not.
+func TestNetworkEventualConsistency(t *testing.T) {
+	t.Parallel()
+	lab := newNetworkLab(t, one(subnet+`, "consistencySeconds": 20`), Options{})
+	lab.must(t, `DeleteSubnet {"SubnetId": "subnet-1"}`)
+	lab.now = lab.now.Add(19 * time.Second)
+	lab.must(t, `DescribeSubnets {"SubnetIds": ["subnet-1"]}`)
+	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-1"}`, "InvalidSubnetID.NotFound", "subnet-1")
+	lab.now = lab.now.Add(time.Second)
+	lab.refused(t, `DescribeSubnets {"SubnetIds": ["subnet-1"]}`, "InvalidSubnetID.NotFound", "subnet-1")
+	lab.must(t, `DeleteVpc {"VpcId": "vpc-1"}`)
+}
+
+// A directory that was already Deleting when the world began goes, and so do its interfaces, later.
+func TestDirectoryAlreadyDeleting(t *testing.T) {
+	t.Parallel()
+	lab := newNetworkLab(t, one(subnet)+`, "directories": [{"id": "d-0123456789", "vpc": "vpc-1", "stage": "Deleting"}]`, Options{})
+	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-1"}`, "DependencyViolation", "subnet-1")
+	lab.now = lab.now.Add(7 * time.Minute)
+	lab.refused(t, `DescribeDirectories {"DirectoryIds": ["d-0123456789"]}`, "EntityDoesNotExistException", "d-0123456789")
+	lab.must(t, `DeleteSubnet {"SubnetId": "subnet-1"}`)
+}
+
+// Whatever hangs on a VPC can be taken down by retrying its deletes in any order, and nothing beside it changes. A copy of
+// any state on the way is that state.
+func TestTearDown(t *testing.T) {
+	t.Parallel()
+	teardown := []string{
+		`DeleteVpc {"VpcId": "vpc-1"}`, `DeleteSecurityGroup {"GroupId": "sg-1"}`, `DeleteSecurityGroup {"GroupId": "sg-2"}`, `DeleteNetworkAcl {"NetworkAclId": "acl-1"}`,
+		`DeleteRouteTable {"RouteTableId": "rtb-1"}`, `DeleteSubnet {"SubnetId": "subnet-1"}`, `DeleteSubnet {"SubnetId": "subnet-2"}`, `DeleteInternetGateway {"InternetGatewayId": "igw-1"}`,
+		`DetachInternetGateway {"InternetGatewayId": "igw-1", "VpcId": "vpc-1"}`, `DeleteEgressOnlyInternetGateway {"EgressOnlyInternetGatewayId": "eigw-1"}`, `DeleteNatGateway {"NatGatewayId": "nat-1"}`,
+		`DeleteVpcEndpoints {"VpcEndpointIds": ["vpce-1", "vpce-2"]}`, `DeleteDirectory {"DirectoryId": "d-0123456789"}`,
+		`RevokeSecurityGroupIngress {"GroupId": "sg-1", "IpPermissions": [{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": "sg-2"}]}]}`,
+		`DisassociateRouteTable {"AssociationId": "` + derivedID("rtbassoc", "rtb-1", "subnet-1") + `"}`,
+	}
+	lab := newNetworkLab(t, `"network": {"us-east-1": {
+		"vpcs": [{"id": "vpc-1"}, {"id": "vpc-2", "default": true}],
+		"subnets": [{"id": "subnet-1", "vpc": "vpc-1"}, {"id": "subnet-2", "vpc": "vpc-1"}, {"id": "subnet-3", "vpc": "vpc-2"}],
+		"routeTables": [{"id": "rtb-1", "vpc": "vpc-1", "subnets": ["subnet-1"], "routes": [{"destination": "0.0.0.0/0", "target": "nat-1"}]}],
+		"securityGroups": [{"id": "sg-1", "vpc": "vpc-1", "rules": [{"protocol": "tcp", "from": 443, "group": "sg-2"}]}, {"id": "sg-2", "vpc": "vpc-1", "rules": [{"protocol": "tcp", "from": 443, "group": "sg-1"}]}],
+		"networkAcls": [{"id": "acl-1", "vpc": "vpc-1", "subnets": ["subnet-2"]}],
+		"internetGateways": [{"id": "igw-1", "vpc": "vpc-1"}],
+		"egressOnlyInternetGateways": [{"id": "eigw-1", "vpc": "vpc-1"}],
+		"natGateways": [{"id": "nat-1", "subnet": "subnet-1", "address": "eipalloc-1"}],
+		"addresses": [{"id": "eipalloc-1"}],
+		"vpcEndpoints": [{"id": "vpce-1", "vpc": "vpc-1", "service": "com.amazonaws.us-east-1.s3"}, {"id": "vpce-2", "vpc": "vpc-1", "service": "com.amazonaws.us-east-1.ssm", "subnets": ["subnet-2"], "securityGroups": ["sg-2"]}],
+		"instances": [{"id": "i-1", "subnet": "subnet-3"}]
+	}}, "directories": [{"id": "d-0123456789", "vpc": "vpc-1"}]`, Options{})
+	account := func() *Account { return lab.aws.World().Accounts["111122223333"] }
+	for range 20 {
+		for _, call := range teardown {
+			_, _ = lab.call(t, call) // refusals are the point: the next round tries again
+		}
+		lab.now = lab.now.Add(time.Minute)
+		world := lab.aws.World()
+		again := lab.aws.World()
+		if err := again.complete(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(world.Accounts["111122223333"].Network, again.Accounts["111122223333"].Network); diff != "" {
+			t.Fatalf("completing a copy changed it (-want +got):\n%s", diff)
+		}
+	}
+	var left []string
+	for _, l := range account().Network["us-east-1"].lists() {
+		l.each(func(r resource) { left = append(left, r.resource().ID) })
+	}
+	want := []string{
+		"vpc-2", "subnet-3", derivedID("rtb", "vpc-2"), derivedID("sg", "vpc-2"), derivedID("acl", "vpc-2"), "nat-1", "eipalloc-1", derivedID("eni", "i-1", "subnet-3"), "i-1",
+	}
+	if diff := cmp.Diff(want, left); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+	if unknown := lab.aws.Unknown(); len(unknown) > 0 {
+		t.Errorf("unknown operations: %v", unknown)
+	}
+}
+
+// The AWS command line parses by a model of its own, over a socket.
+func TestForeignClient(t *testing.T) {
+	t.Parallel()
+	cli, err := exec.LookPath("aws")
+	if err != nil {
+		t.Skip("the aws command line is not installed; the SDK tests cover the same operations")
+	}
+	server := httptest.NewServer(newNetworkLab(t, full, Options{PageSize: 2}).aws)
+	t.Cleanup(server.Close)
+	for _, test := range []struct{ giveCommand, want string }{
+		{"ec2 describe-network-interfaces --filters Name=vpc-id,Values=vpc-2 --query NetworkInterfaces[].InterfaceType", "interface transit_gateway"},
+		{"ec2 describe-subnets --query Subnets[].SubnetId", "subnet-1 subnet-2 subnet-3"},
+		{"ec2 delete-vpc --vpc-id vpc-1", "DependencyViolation"},
+		{"ds describe-directories --query DirectoryDescriptions[].DirectoryId", "d-0123456789 d-1111111111 d-2222222222"},
+	} {
+		t.Run(test.giveCommand, func(t *testing.T) {
+			t.Parallel()
+			args := append(strings.Fields(test.giveCommand), "--endpoint-url", server.URL, "--region", "us-east-1", "--output", "text")
+			command := exec.CommandContext(t.Context(), cli, args...)
+			command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIALAB", "AWS_SECRET_ACCESS_KEY="+DefaultSecret, "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_CONFIG_FILE=/dev/null")
+			out, _ := command.CombinedOutput() // a refusal's code is in the text
+			if !strings.Contains(strings.Join(strings.Fields(string(out)), " "), test.want) {
+				t.Errorf("got %s, want %s", out, test.want)
+			}
+		})
 	}
 }

@@ -79,7 +79,7 @@ func (a *AWS) checkRules(r *request) error {
 func services() map[string]*service {
 	all := map[string]*service{}
 	for _, s := range []*service{
-		{name: "ec2", protocol: ec2Query, xmlns: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations, rules: ec2Rules, before: ec2DryRun},
+		{name: "ec2", protocol: ec2Query, xmlns: "http://ec2.amazonaws.com/doc/2016-11-15/", operations: ec2Operations, rules: ec2Rules, before: ec2Before},
 		{name: "ds", protocol: json11, target: "DirectoryService_20150416", operations: directoryServiceOperations, rules: directoryServiceRules},
 		{name: "sts", protocol: query, xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations, rules: stsRules},
 		{name: "iam", protocol: query, xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations},

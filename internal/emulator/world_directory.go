@@ -51,7 +51,11 @@ type Snapshot struct {
 	Started time.Time `json:"started,omitzero"`
 }
 
-const stageDeleting = "Deleting"
+// The stages that the emulator tells apart.
+const (
+	stageDeleting = "Deleting"
+	stageDeleted  = "Deleted"
+)
 
 // network is the account's network in a region, made when it is first asked for.
 func (account *Account) network(region string) *Network {
@@ -101,12 +105,8 @@ func (d *Directory) complete(account *Account, id string, now time.Time) error {
 		defaults(&d.Snapshots[i].Type, "Auto")
 		defaults(&d.Snapshots[i].Started, d.Launched)
 	}
-	n := account.network(d.Region)
-	if d.Stage == stageDeleting {
-		if d.GoneAt.IsZero() {
-			d.remove(n, now)
-		}
-		return nil
+	if d.Stage == stageDeleted || !d.GoneAt.IsZero() {
+		return nil // its interfaces are leaving or have left
 	}
 	if d.VPC == "" {
 		if d.Owner == id {
@@ -114,7 +114,14 @@ func (d *Directory) complete(account *Account, id string, now time.Time) error {
 		}
 		return nil
 	}
-	return d.completeInterfaces(n, id, now)
+	n := account.network(d.Region)
+	if err := d.completeInterfaces(n, id, now); err != nil {
+		return err
+	}
+	if d.Stage == stageDeleting {
+		d.remove(n, now)
+	}
+	return nil
 }
 
 // completeInterfaces gives a directory what AWS creates for it in a VPC: directoryservice/latest/admin-guide/create_details_simple.html

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -38,8 +39,18 @@ type Network struct {
 	EndpointMinutes   *int `json:"endpointMinutes,omitempty"`   // 2
 	VPNGatewayMinutes *int `json:"vpnGatewayMinutes,omitempty"` // 2
 
+	// ConsistencySeconds is how long the describe operations still show the network from before a write.
+	ConsistencySeconds int     `json:"consistencySeconds,omitempty"`
+	Before             *Before `json:"before,omitempty"`
+
 	// Changes are what AWS or somebody else does later.
 	Changes []Change `json:"changes,omitempty"`
+}
+
+// Before is what eventually consistent reads still see: AWSEC2/latest/APIReference/query-api-troubleshooting.html, "Eventual consistency"
+type Before struct {
+	Until   time.Time `json:"until"`
+	Network *Network  `json:"network"`
 }
 
 // Change is something that happens to a network at a moment: AWS finishes what it was asked for, or somebody works in the account meanwhile.
@@ -314,6 +325,40 @@ func (n *Network) lists() []anyList {
 		&n.EgressOnlyInternetGateways, &n.NATGateways, &n.Addresses, &n.VPCEndpoints, &n.NetworkInterfaces, &n.Instances, &n.Peerings, &n.VPNGateways,
 		&n.VPNConnections, &n.TransitGatewayAttachments, &n.CarrierGateways, &n.InstanceConnectEndpoints, &n.ClientVPNEndpoints, &n.FlowLogs,
 	}
+}
+
+// remember keeps the present network for the reads that follow a write.
+func (n *Network) remember(now time.Time) error {
+	if n.ConsistencySeconds == 0 {
+		return nil
+	}
+	if n.Before != nil && now.Before(n.Before.Until) {
+		return nil // reads never see more than that long into the past
+	}
+	n.Before = nil
+	copied, err := n.clone()
+	if err != nil {
+		return err
+	}
+	n.Before = &Before{now.Add(time.Duration(n.ConsistencySeconds) * time.Second), copied}
+	return nil
+}
+
+// seen is the network as reads see it.
+func (n *Network) seen(now time.Time) *Network {
+	if n.Before != nil && now.Before(n.Before.Until) {
+		return n.Before.Network
+	}
+	return n
+}
+
+func (n *Network) clone() (*Network, error) {
+	data, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
+	var c Network
+	return &c, json.Unmarshal(data, &c)
 }
 
 // resource finds anything by its id.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -31,12 +30,8 @@ func (n *Network) prepare(account, region string, now time.Time) error {
 	if err := n.complete(account, region, now); err != nil {
 		return err
 	}
-	data, err := json.Marshal(n)
+	rehearsal, err := n.clone()
 	if err != nil {
-		return fmt.Errorf("network of account %s in %s: %w", account, region, err)
-	}
-	var rehearsal Network
-	if err := json.Unmarshal(data, &rehearsal); err != nil {
 		return fmt.Errorf("network of account %s in %s: %w", account, region, err)
 	}
 	return rehearsal.settle(account, region, now.AddDate(100, 0, 0))
