@@ -67,7 +67,7 @@ func TestConformance(t *testing.T) {
 		report(t, file, outcome, events)
 	}
 	choice, choices := runChoices(t, dir)
-	passed, requests := runTestStates(t, dir)
+	passed, requests := runTestStates(t, dir, skipped)
 	for _, area := range sortedKeys(areas) {
 		a := areas[area]
 		fmt.Printf("conformance: %-20s outcome %d/%d events %d/%d\n", area, a.outcome, a.total, a.events, a.total)
@@ -138,7 +138,7 @@ func (r *recorded) Do(_ context.Context, task Task) Outcome {
 }
 
 func (r *recorded) answer(task Task, o *object) Outcome {
-	var out Outcome
+	out := Outcome{Worker: "BASE_ID_ACTIVITY_CONSUMER"}
 	if v, ok := o.get("submitted"); ok {
 		out.Submitted = payloadOf(task, v)
 	}
@@ -207,7 +207,9 @@ var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // runRecording replays a recording and says what differs in the outcome and in the events.
 func runRecording(c *object) (outcome, events string) {
-	m, err := Parse(encode(member_(c, "definition")))
+	// The recorder put a word in place of the ARN of activities.
+	definition := strings.ReplaceAll(text(member_(c, "definition")), `"activity_arn"`, `"arn:aws:states:us-east-1:111111111111:activity:a"`)
+	m, err := Parse([]byte(definition))
 	if err != nil {
 		return err.Error(), ""
 	}
@@ -216,7 +218,7 @@ func runRecording(c *object) (outcome, events string) {
 	e := m.Start(Options{
 		Name: "<ExecArnPart_0idx>", ARN: "arn:<partition>:states:<region>:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>",
 		StateMachineName: "<ArnPart_0idx>", StateMachineARN: "arn:<partition>:states:<region>:111111111111:stateMachine:<ArnPart_0idx>",
-		RoleARN: "snf_role_arn", Input: encode(member_(c, "input")), Start: testStart, Tasks: tasks,
+		RoleARN: "snf_role_arn", Input: inputOf(c), Start: testStart, Tasks: tasks,
 		Random: func() float64 { return 0.5 }, UUID: counter(),
 	})
 	tasks.execution = e
@@ -235,6 +237,11 @@ func runRecording(c *object) (outcome, events string) {
 		return diff + " " + e.Cause(), ""
 	}
 	return "", masks.compareEvents(member_(expected, "events").([]any), e.History())
+}
+
+// inputOf gives the input, with a time where the recorder masked one.
+func inputOf(c *object) json.RawMessage {
+	return json.RawMessage(strings.ReplaceAll(text(member_(c, "input")), "<timestamp>", timestamp(testStart.Add(10*time.Second))))
 }
 
 func orText(v any) any {
@@ -266,7 +273,7 @@ func lift(s string) any {
 type masks struct{ literals []string }
 
 func masksOf(c *object) masks {
-	m := masks{literals: []string{"timestamp", "date", "start-time", "entered-time", "snf_role_arn"}}
+	m := masks{literals: []string{"timestamp", "date", "start-time", "entered-time", "snf_role_arn", "generated-uuid", "activity_arn"}}
 	list, _ := member_(c, "maskedJsonpaths").([]any)
 	for _, e := range list {
 		if pair, ok := e.([]any); ok && len(pair) == 2 {
@@ -278,7 +285,7 @@ func masksOf(c *object) masks {
 	return m
 }
 
-var placeholder = regexp.MustCompile(`<[A-Za-z_][A-Za-z0-9_\-:. ]*>`)
+var placeholder = regexp.MustCompile(`<[A-Za-z_<][A-Za-z0-9_\-:. >]*>`)
 
 // differ compares what was recorded with what we have, and describes the first difference.
 func (m masks) differ(want, got any, at string) string {
@@ -292,6 +299,9 @@ func (m masks) differ(want, got any, at string) string {
 			v, ok := g.get(f.key)
 			if !ok {
 				return fmt.Sprintf("%s/%s: missing, want %s", at, f.key, short(f.value))
+			}
+			if f.value == f.key { // masked by its own name
+				continue
 			}
 			if f.key == "Content-Length" || f.key == "X-Amzn-Trace-Id" {
 				continue // the length of texts with names that were masked; a random id
@@ -307,6 +317,9 @@ func (m masks) differ(want, got any, at string) string {
 		}
 		return ""
 	case []any:
+		if s, ok := got.(string); ok { // the recorder decoded some texts of its own accord
+			got, _ = decode([]byte(s))
+		}
 		g, ok := got.([]any)
 		if !ok || len(g) != len(w) {
 			return fmt.Sprintf("%s: got %s, want %s", at, short(got), short(want))

@@ -22,6 +22,7 @@ type failure struct {
 	hasName, hasCause bool
 	query             bool   // it came out of a JSONata expression: EvaluationFailed is recorded
 	location          string // of the expression
+	late              bool   // the expression gave a value, which then was of no use
 	framed            bool   // the cause gets "An error occurred while executing the state …" in front
 	heartbeat         bool   // a timeout that is a missed heartbeat
 }

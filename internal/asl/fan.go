@@ -1,6 +1,9 @@
 package asl
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // inlineLimit is how many iterations of an inline Map run at once.
 const inlineLimit = 40
@@ -53,23 +56,21 @@ func (e *Execution) iterate(b *branch, input any) *failure {
 	if f != nil {
 		return f
 	}
+	n := len(items)
+	started := e.note(b, event{kind: MapStateStarted, previous: b.last, detail: iteration(n)})
+	b.last = started
 	tolerate, f := ev.tolerance(m)
 	if f != nil {
 		return f
 	}
-	n := len(items)
 	fan := &fan{children: make([]*branch, n), items: items, input: input, results: make([]any, n), limit: int(limit), tolerate: tolerate}
 	b.fan = fan
-	length := n
 	if m.distributed {
-		length = 0 // recorded: the length of a distributed Map is not known when it starts
+		started = e.note(b, event{kind: MapRunStarted, previous: started, detail: e.mapRunARN(b)})
 	} else if fan.limit == 0 || fan.limit > inlineLimit {
 		fan.limit = inlineLimit
 	}
-	fan.started = e.note(b, event{kind: MapStateStarted, previous: b.last, detail: iteration(length)})
-	if m.distributed {
-		fan.started = e.note(b, event{kind: MapRunStarted, previous: fan.started, detail: e.mapRunARN(b)})
-	}
+	fan.started = started
 	b.last, fan.last = fan.started, fan.started
 	if n == 0 {
 		e.fanSucceeded(b)
@@ -122,7 +123,7 @@ func (e *Execution) items(b *branch, input any) ([]any, *failure) {
 	}
 	source := "$"
 	if m.itemsPath != nil {
-		source = m.itemsPath.source
+		source = strings.Replace(m.itemsPath.source, "$$", "$", 1) // recorded: the message loses one of the two
 	}
 	return nil, runtimeFailure("Reference path \"%s\" must point to array.", source)
 }
@@ -169,18 +170,19 @@ func (e *Execution) iterationEnded(c *branch, kind EventType) {
 	b, fan := c.parent, c.parent.fan
 	fan.running--
 	fan.finished++
-	if !c.silent || b.silent {
+	previous := c.last
+	switch {
+	case b.state.is == parallelState:
 		fan.last = c.last
-	}
-	if b.state.is == mapState && !b.state.each.distributed {
-		e.note(b, event{kind: kind, previous: c.last, name: b.state.name, detail: iteration(c.index)})
+	case !b.state.each.distributed:
+		fan.last = e.note(b, event{kind: kind, previous: c.last, name: b.state.name, detail: iteration(c.index)})
 	}
 	if fan.finished == len(fan.children) {
 		e.fanSucceeded(b)
 		return
 	}
 	if b.state.is == mapState {
-		if f := e.startIterations(b, fan.last); f != nil {
+		if f := e.startIterations(b, previous); f != nil {
 			e.abandon(b, nil)
 			e.raise(b, f)
 		}
@@ -272,6 +274,9 @@ func (ev *evaluation) quantity(q *quantity, otherwise float64) (float64, *failur
 		v, f := ev.follow(q.path)
 		if f != nil {
 			return 0, f
+		}
+		if s, isString := v.(string); isString { // recorded: a number in a string will do
+			v = json.Number(s)
 		}
 		if q.field == "ToleratedFailurePercentagePath" {
 			if n, ok := number(v); ok {

@@ -203,9 +203,12 @@ func (v *event) render(id int) Event {
 			d.Index = &n
 		}
 	case string:
-		if v.kind == MapRunStarted {
+		switch v.kind {
+		case MapRunStarted:
 			d.MapRunARN = detail
-		} else {
+		case ActivityStarted:
+			d.WorkerName = detail
+		default:
 			d.RoleARN = detail
 		}
 	case int:

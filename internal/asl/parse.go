@@ -3,6 +3,7 @@ package asl
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -141,7 +142,12 @@ func (l *loader) graph(o *object, jsonata bool, owner string, depth int, outer m
 		}
 	}
 	for i, m := range states.members {
-		c := &stateLoader{loader: l, graph: g, source: sources[i], state: g.states[m.key], depth: depth, assigned: assigned}
+		// What the state itself assigns exists only once its branches are done.
+		visible := maps.Clone(assigned)
+		for _, name := range assignedBy(sources[i]) {
+			delete(visible, name)
+		}
+		c := &stateLoader{loader: l, graph: g, source: sources[i], state: g.states[m.key], depth: depth, assigned: visible}
 		if err := c.load(jsonata); err != nil {
 			return nil, err
 		}

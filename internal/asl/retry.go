@@ -22,7 +22,7 @@ func (e *Execution) raise(b *branch, f *failure) {
 		}
 		break
 	}
-	if b.fan != nil && b.fan.failed {
+	if b.fan != nil && b.fan.failed || s.is == mapState && f.name == errorQuery {
 		kind := ParallelStateFailed
 		if s.is == mapState {
 			kind = MapStateFailed
@@ -44,7 +44,7 @@ func (e *Execution) evaluationFailed(b *branch, f *failure) {
 		return
 	}
 	previous := b.last
-	if b.last == b.enteredID {
+	if b.last == b.enteredID && !f.late {
 		previous = b.before // recorded: right after entering, the event hangs on the one before
 	}
 	b.last = e.note(b, event{kind: EvaluationFailed, previous: previous, name: b.state.name, detail: f})

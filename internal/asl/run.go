@@ -392,7 +392,9 @@ func (e *Execution) waitUntil(b *branch, input any) (int64, *failure) {
 		}
 		t, ok := moment(v)
 		if !ok {
-			return 0, queryFailure("Timestamp", "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", javaString(v))
+			f := queryFailure("Timestamp", "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: %s", javaString(v))
+			f.late = true
+			return 0, f
 		}
 		return nanoseconds(t), nil
 	}

@@ -10,7 +10,7 @@ import (
 // schedule starts the work of a Task state.
 func (e *Execution) schedule(b *branch, input any) *failure {
 	s, t := b.state, b.state.task
-	if t.pattern == callback || t.pattern == activity {
+	if t.pattern == callback || t.pattern == activity || t.pattern == syncJob {
 		b.token = e.options.UUID()
 	}
 	ev := e.see(b, input)
@@ -48,12 +48,10 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 	b.work, b.handed, b.early = w, false, nil
 	names := t.events()
 	b.last = e.note(b, event{kind: names.scheduled, previous: b.last, value: arguments, detail: w})
-	if t.pattern == activity {
-		b.last = e.note(b, event{kind: names.started, previous: b.last})
-	} else {
+	if t.pattern != activity {
 		b.last = e.note(b, event{kind: names.started, previous: b.last, detail: w})
 	}
-	if b.token != "" {
+	if t.byToken() {
 		e.issue(b, w)
 	}
 	out := e.options.Tasks.Do(ev.ctx, e.assignment(b, arguments))
@@ -66,7 +64,10 @@ func (e *Execution) assignment(b *branch, arguments any) Task {
 	t := b.state.task
 	out := Task{
 		Execution: e.options.Name, State: b.state.name, Visit: e.visits[b.state.index], Attempt: b.attempt,
-		Resource: t.resource, Token: b.token, Scheduled: time.Unix(0, e.clock).UTC(), RedriveCount: e.redrives,
+		Resource: t.resource, Scheduled: time.Unix(0, e.clock).UTC(), RedriveCount: e.redrives,
+	}
+	if t.byToken() {
+		out.Token = b.token
 	}
 	payload := arguments
 	switch {
@@ -85,6 +86,9 @@ func (e *Execution) assignment(b *branch, arguments any) Task {
 	out.Payload = encode(payload)
 	return out
 }
+
+// byToken says whether the result comes by the task token.
+func (t *task) byToken() bool { return t.pattern == callback || t.pattern == activity }
 
 // isLambda says whether the result comes in the envelope of lambda:invoke.
 func (t *task) isLambda() bool { return t.service == "lambda" && strings.HasPrefix(t.action, "invoke") }
@@ -107,7 +111,7 @@ func (e *Execution) await(b *branch, out Outcome) {
 	o := e.outcome(b, out)
 	due := e.clock + max(0, int64(out.After))
 	limit := e.clock + w.timeout*int64(time.Second)
-	byToken := b.token != "" && o.failure == nil
+	byToken := w.task.byToken() && o.failure == nil
 	if w.timeout > 0 && (byToken || due > limit) {
 		e.push(limit, item{do: overdue, branch: b})
 	}
@@ -117,6 +121,7 @@ func (e *Execution) await(b *branch, out Outcome) {
 	switch {
 	case byToken && w.task.pattern == activity:
 		b.handed = true
+		b.last = e.note(b, event{kind: ActivityStarted, previous: b.last, detail: out.Worker})
 		if b.early != nil {
 			e.push(max(due, b.earlyAt), item{do: answer, branch: b, outcome: b.early})
 		}

@@ -1,0 +1,63 @@
+package asl
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+// stubTasks answers every task at once.
+type stubTasks struct{}
+
+func (stubTasks) Do(context.Context, Task) Outcome {
+	return Outcome{Output: json.RawMessage(`{"ok":true}`)}
+}
+
+func benchmark(b *testing.B, definition []byte, states int) {
+	b.Helper()
+	m, err := Parse(definition)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := Options{Input: json.RawMessage(`{"id":"a","n":5}`), Start: testStart, Tasks: stubTasks{}, UUID: counter()}
+	ctx := context.Background()
+	b.ReportAllocs()
+	var e *Execution
+	for b.Loop() {
+		e = m.Start(o)
+		e.Run(ctx)
+	}
+	if e.Status() != Succeeded {
+		b.Fatalf("%s %s: %s", e.Status(), e.Error(), e.Cause())
+	}
+	if got := len(e.Path()); got != states {
+		b.Fatalf("%d states, want %d", got, states)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "exec/s")
+}
+
+// BenchmarkTenStates runs the definition that other engines are measured with.
+func BenchmarkTenStates(b *testing.B) {
+	definition, err := os.ReadFile("../../../shared/bench/ten-states.asl.json")
+	if err != nil {
+		b.Skipf("the definition to compare with is not here: %v", err)
+	}
+	benchmark(b, definition, 10)
+}
+
+// BenchmarkTenStatesJSONata does the same with JSONata.
+func BenchmarkTenStatesJSONata(b *testing.B) {
+	benchmark(b, []byte(`{"QueryLanguage":"JSONata","StartAt":"S1","States":{
+"S1":{"Type":"Pass","Output":{"id":"{% $states.input.id %}","n":"{% $states.input.n %}","kind":"order"},"Next":"S2"},
+"S2":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.n > 100 %}","Next":"Bad"}],"Default":"S3"},
+"S3":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f1","Assign":{"t1":"{% $states.result %}"},"Output":"{% $merge([$states.input, {'t1': $states.result}]) %}","Next":"S4"},
+"S4":{"Type":"Pass","Output":"{% $merge([$states.input, {'p1': {'x': 1}}]) %}","Next":"S5"},
+"S5":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.kind = 'order' %}","Next":"S6"}],"Default":"Bad"},
+"S6":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f2","Output":"{% $merge([$states.input, {'t2': $states.result}]) %}","Next":"S7"},
+"S7":{"Type":"Pass","Output":"{% $merge([$states.input, {'p2': [1,2,3]}]) %}","Next":"S8"},
+"S8":{"Type":"Choice","Choices":[{"Condition":"{% $states.input.n < 100 and $states.input.kind = 'order' %}","Next":"S9"}],"Default":"Bad"},
+"S9":{"Type":"Pass","Next":"S10"},
+"S10":{"Type":"Succeed"},
+"Bad":{"Type":"Fail","Error":"Bad","Cause":"bad"}}}`), 10)
+}
