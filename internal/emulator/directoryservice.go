@@ -26,7 +26,7 @@ var directoryServiceOperations = map[string]op{
 
 var directoryServiceRules = []rule{
 	{
-		name: "empty-directory-ids", operations: []string{"DescribeDirectories"}, page: "directoryservice/latest/devguide/API_DescribeDirectories.html",
+		name: "empty-directory-ids", operations: []string{"DescribeDirectories"}, page: "https://docs.aws.amazon.com/directoryservice/latest/devguide/API_DescribeDirectories.html",
 		check: func(r *request) error {
 			if ids, given := r.params["DirectoryIds"].([]any); given && len(ids) == 0 {
 				return apiError("InvalidParameterException", "Empty list of directory IDs is not allowed.")
@@ -35,7 +35,7 @@ var directoryServiceRules = []rule{
 		},
 	},
 	{
-		name: "directory-is-deleting", operations: []string{"DeleteDirectory"}, page: "directoryservice/latest/devguide/API_DeleteDirectory.html",
+		name: "directory-is-deleting", operations: []string{"DeleteDirectory"}, page: "https://docs.aws.amazon.com/directoryservice/latest/devguide/API_DeleteDirectory.html",
 		check: directoryRule(func(_ *request, d *Directory) error {
 			if d.Stage == stageDeleting {
 				return apiError("ClientException", "Directory %s is already being deleted.", d.ID)
@@ -44,7 +44,7 @@ var directoryServiceRules = []rule{
 		}),
 	},
 	{
-		name: "directory-of-another-account", operations: []string{"DeleteDirectory"}, page: "directoryservice/latest/admin-guide/ms_ad_directory_sharing.html",
+		name: "directory-of-another-account", operations: []string{"DeleteDirectory"}, page: "https://docs.aws.amazon.com/directoryservice/latest/admin-guide/ms_ad_directory_sharing.html",
 		check: directoryRule(func(r *request, d *Directory) error {
 			if d.Owner != r.account {
 				return apiError("ClientException", "Directory %s is shared by account %s and cannot be deleted here.", d.ID, d.Owner)
@@ -53,7 +53,7 @@ var directoryServiceRules = []rule{
 		}),
 	},
 	{
-		name: "directory-is-shared", operations: []string{"DeleteDirectory"}, page: "directoryservice/latest/admin-guide/ms_ad_delete.html",
+		name: "directory-is-shared", operations: []string{"DeleteDirectory"}, page: "https://docs.aws.amazon.com/directoryservice/latest/admin-guide/ms_ad_delete.html",
 		check: directoryRule(func(_ *request, d *Directory) error {
 			if len(d.SharedWith) > 0 {
 				return apiError("ClientException", "Cannot delete the directory because it is shared with other accounts.")
@@ -62,7 +62,7 @@ var directoryServiceRules = []rule{
 		}),
 	},
 	{
-		name: "authorized-applications", operations: []string{"DeleteDirectory"}, page: "workspaces/latest/adminguide/delete-workspaces-directory.html",
+		name: "authorized-applications", operations: []string{"DeleteDirectory"}, page: "https://docs.aws.amazon.com/workspaces/latest/adminguide/delete-workspaces-directory.html",
 		check: directoryRule(func(r *request, d *Directory) error {
 			if len(d.authorized(r.aws, r.acct(), r.now)) > 0 {
 				return apiError("ClientException", "Cannot delete the directory because it still has authorized applications. Additional directory details can be viewed at the Directory Service console.")
@@ -72,7 +72,7 @@ var directoryServiceRules = []rule{
 	},
 	{
 		// "Dependent actions" of ds:DeleteDirectory: the service acts with the caller's rights.
-		name: "delete-directory-dependent-actions", operations: []string{"DeleteDirectory"}, page: "service-authorization/latest/reference/list_awsdirectoryservice.html",
+		name: "delete-directory-dependent-actions", operations: []string{"DeleteDirectory"}, page: "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsdirectoryservice.html",
 		check: directoryRule(dependentActions),
 	},
 }

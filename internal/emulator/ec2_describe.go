@@ -129,6 +129,7 @@ func (k kind[T]) act(do func(*request, *Network, T) (any, error)) op {
 	return op{
 		required: []string{k.id},
 		resource: func(r *request) []string { return []string{ec2ARN(r, k.arn, r.str(k.id))} },
+		context:  k.context,
 		run: func(r *request) (any, error) {
 			item, err := k.find(r, r.str(k.id))
 			if err != nil {
@@ -139,13 +140,30 @@ func (k kind[T]) act(do func(*request, *Network, T) (any, error)) op {
 	}
 }
 
+// context holds the condition keys that depend on the resource: its VPC and its tags.
+func (k kind[T]) context(r *request) condition {
+	keys := condition{}
+	item, ok := k.list(r.network()).find(r.str(k.id))
+	if !ok {
+		return keys
+	}
+	if vpc, ok := k.filters["vpc-id"]; ok && k.arn != "vpc" {
+		keys["ec2:Vpc"] = []string{ec2ARN(r, "vpc", vpc(r, item)[0])}
+	}
+	for key, value := range item.resource().Tags {
+		keys["aws:ResourceTag/"+key] = []string{value}
+		keys["ec2:ResourceTag/"+key] = []string{value}
+	}
+	return keys
+}
+
 // ec2Filter is one filter of a request.
 type ec2Filter struct {
 	name   string
 	values []string
 }
 
-// matches reports whether any value equals one of the filter's, in which * and ? are wildcards: AWSEC2/latest/UserGuide/Using_Filtering.html
+// matches reports whether any value equals one of the filter's, in which * and ? are wildcards: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 func (f ec2Filter) matches(values []string) bool {
 	return slices.ContainsFunc(f.values, func(pattern string) bool {
 		return slices.ContainsFunc(values, func(value string) bool { return like(pattern, value) })

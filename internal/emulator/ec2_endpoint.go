@@ -83,8 +83,8 @@ type xmlVPCEndpoint struct {
 	Tags             []xmlTag       `xml:"tagSet>item"`
 }
 
-// deleteVPCEndpoint starts a deletion: "Deleting an interface endpoint also deletes its endpoint network interfaces", which takes minutes:
-// AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html
+// deleteVPCEndpoint starts a deletion, which takes the endpoint's interfaces and routes with it some minutes later.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html
 func deleteVPCEndpoint(r *request, n *Network, e *VPCEndpoint) *APIError {
 	if e.DeleteError != "" {
 		return apiError(e.DeleteError, "The Vpc Endpoint '%s' could not be deleted", e.ID)

@@ -72,7 +72,7 @@ var internetGatewayKind = kind[*InternetGateway]{
 		"owner-id":            func(_ *request, g *InternetGateway) []string { return []string{g.Owner} },
 	},
 	wire: func(_ *request, g *InternetGateway) any {
-		// An internet gateway's attachment is "available": AWSEC2/latest/APIReference/API_InternetGatewayAttachment.html
+		// An internet gateway's attachment is "available": https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InternetGatewayAttachment.html
 		return xmlInternetGateway{g.ID, g.Owner, attached(g.VPC, "available"), xmlTags(g.Tags)}
 	},
 }
@@ -164,7 +164,7 @@ func ec2Time(t time.Time) string {
 }
 
 // deleteNATGateway starts what ends minutes later: "Deleting a public NAT gateway disassociates its Elastic IP address, but does not release the address from your account":
-// AWSEC2/latest/APIReference/API_DeleteNatGateway.html
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNatGateway.html
 func deleteNATGateway(r *request, n *Network, g *NATGateway) (any, error) {
 	switch g.State {
 	case "deleted":
@@ -270,7 +270,7 @@ type xmlVPNGateway struct {
 }
 
 // detachVPNGateway starts a detachment: "You must wait for the attachment's state to switch to detached before you can delete the VPC":
-// AWSEC2/latest/APIReference/API_DetachVpnGateway.html
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachVpnGateway.html
 func detachVPNGateway(r *request, n *Network, g *VPNGateway) (any, error) {
 	if g.VPC != r.str("VpcId") || g.Attachment == "detached" {
 		return nil, apiError("InvalidVpnGatewayAttachment.NotFound", "The attachment with vpn gateway ID '%s' and vpc ID '%s' does not exist", g.ID, r.str("VpcId"))

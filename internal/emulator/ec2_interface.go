@@ -161,7 +161,7 @@ var instanceKind = kind[*Instance]{
 		out := xmlInstance{
 			ID: i.ID, Type: i.Type, State: xmlInstanceState{instanceCodes[i.State], i.State}, PublicIP: i.PublicIP, Launched: ec2Time(i.Launched), Tags: xmlTags(i.Tags),
 		}
-		// A terminated instance no longer says where it was: AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+		// A terminated instance no longer says where it was.
 		if i.State != "terminated" {
 			out.VPC, out.Subnet, out.Groups = i.VPC, i.Subnet, r.network().groupNames(i.SecurityGroups)
 		}

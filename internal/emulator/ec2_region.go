@@ -6,7 +6,7 @@ var ec2RegionOperations = map[string]op{
 	"DescribeRegions": {run: describeRegions},
 }
 
-// regions are those of the aws partition, and whether an account has to opt in: accounts/latest/reference/manage-acct-regions.html
+// regions are those of the aws partition, and whether an account has to opt in: https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
 var regions = []struct {
 	name  string
 	optIn bool

@@ -124,7 +124,7 @@ func (t *RouteTable) associations() []xmlRouteAssociation {
 	return out
 }
 
-// wireRoute shows a route. A route whose target is gone stays as a blackhole: vpc/latest/userguide/nat-gateway-working-with.html
+// wireRoute shows a route. A route whose target is gone stays as a blackhole: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
 func wireRoute(n *Network, route Route) xmlRoute {
 	out := xmlRoute{State: "active", Origin: "CreateRoute"}
 	switch {

@@ -6,7 +6,7 @@ import "slices"
 // have interfaces need no rule at DeleteVpc of their own: they hold their subnets, and the subnets hold the VPC.
 var ec2Rules = []rule{
 	{
-		name: "resource-of-another-account", page: "vpc/latest/userguide/vpc-sharing-share-subnet-working-with.html",
+		name: "resource-of-another-account", page: "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-sharing-share-subnet-working-with.html",
 		operations: []string{
 			"DeleteVpc", "DeleteSubnet", "DeleteSecurityGroup", "RevokeSecurityGroupIngress", "RevokeSecurityGroupEgress", "DeleteRouteTable", "DeleteNetworkAcl", "DeleteInternetGateway", "DetachInternetGateway",
 			"DeleteEgressOnlyInternetGateway", "DeleteNatGateway", "DeleteVpcEndpoints", "DeleteNetworkInterface",
@@ -52,7 +52,7 @@ var ec2Rules = []rule{
 		return n.NATGateways.any(func(g *NATGateway) bool { return g.VPC == vpc && g.State != "deleted" && g.State != "failed" })
 	}),
 	{
-		name: "vpc-peering-connections", operations: []string{"DeleteVpc"}, page: "vpc/latest/peering/delete-vpc-peering-connection.html",
+		name: "vpc-peering-connections", operations: []string{"DeleteVpc"}, page: "https://docs.aws.amazon.com/vpc/latest/peering/delete-vpc-peering-connection.html",
 		check: func(r *request) error {
 			vpc := r.str("VpcId")
 			blocked := r.network().Peerings.any(func(p *Peering) bool {
@@ -67,7 +67,7 @@ var ec2Rules = []rule{
 	},
 
 	{
-		name: "subnet-interfaces", operations: []string{"DeleteSubnet"}, page: "AWSEC2/latest/APIReference/API_DeleteSubnet.html",
+		name: "subnet-interfaces", operations: []string{"DeleteSubnet"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSubnet.html",
 		check: func(r *request) error {
 			id := r.str("SubnetId")
 			return dependency(r.network().NetworkInterfaces.any(func(e *NetworkInterface) bool { return e.Subnet == id }),
@@ -76,7 +76,7 @@ var ec2Rules = []rule{
 	},
 
 	{
-		name: "default-security-group", operations: []string{"DeleteSecurityGroup"}, page: "vpc/latest/userguide/default-security-group.html",
+		name: "default-security-group", operations: []string{"DeleteSecurityGroup"}, page: "https://docs.aws.amazon.com/vpc/latest/userguide/default-security-group.html",
 		check: func(r *request) error {
 			if group, ok := r.network().SecurityGroups.find(r.str("GroupId")); ok && group.Name == "default" {
 				return apiError("CannotDelete", "the specified group: \"%s\" name: \"default\" cannot be deleted by a user", group.ID)
@@ -87,9 +87,11 @@ var ec2Rules = []rule{
 	groupInUse("security-group-interfaces", func(n *Network, group string) bool {
 		return n.NetworkInterfaces.any(func(e *NetworkInterface) bool { return slices.Contains(e.SecurityGroups, group) })
 	}),
-	groupInUse("security-group-references", func(n *Network, group string) bool {
-		return n.SecurityGroups.any(func(g *SecurityGroup) bool {
-			return g.ID != group && slices.ContainsFunc(g.Rules, func(rule GroupRule) bool { return rule.Group == group })
+	// "Referenced by another security group in the same VPC": a reference over a peering connection only becomes stale.
+	groupInUse("security-group-references", func(n *Network, id string) bool {
+		group, ok := n.SecurityGroups.find(id)
+		return ok && n.SecurityGroups.any(func(g *SecurityGroup) bool {
+			return g.ID != id && g.VPC == group.VPC && slices.ContainsFunc(g.Rules, func(rule GroupRule) bool { return rule.Group == id })
 		})
 	}),
 	groupInUse("security-group-associations", func(n *Network, group string) bool {
@@ -97,21 +99,21 @@ var ec2Rules = []rule{
 	}),
 
 	{
-		name: "main-route-table", operations: []string{"DeleteRouteTable"}, page: "vpc/latest/userguide/WorkWithRouteTables.html",
+		name: "main-route-table", operations: []string{"DeleteRouteTable"}, page: "https://docs.aws.amazon.com/vpc/latest/userguide/WorkWithRouteTables.html",
 		check: func(r *request) error {
 			table, ok := r.network().RouteTables.find(r.str("RouteTableId"))
 			return dependency(ok && table.Main, "The routeTable '%s' has dependencies and cannot be deleted.", r.str("RouteTableId"))
 		},
 	},
 	{
-		name: "route-table-associations", operations: []string{"DeleteRouteTable"}, page: "AWSEC2/latest/APIReference/API_DeleteRouteTable.html",
+		name: "route-table-associations", operations: []string{"DeleteRouteTable"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteRouteTable.html",
 		check: func(r *request) error {
 			table, ok := r.network().RouteTables.find(r.str("RouteTableId"))
 			return dependency(ok && (len(table.Subnets) > 0 || table.Gateway != ""), "The routeTable '%s' has dependencies and cannot be deleted.", r.str("RouteTableId"))
 		},
 	},
 	{
-		name: "main-route-table-association", operations: []string{"DisassociateRouteTable"}, page: "vpc/latest/userguide/WorkWithRouteTables.html",
+		name: "main-route-table-association", operations: []string{"DisassociateRouteTable"}, page: "https://docs.aws.amazon.com/vpc/latest/userguide/WorkWithRouteTables.html",
 		check: func(r *request) error {
 			if _, association := associatedTable(r); association.Main {
 				return apiError("InvalidParameterValue", "cannot disassociate the main route table association %s", association.ID)
@@ -121,7 +123,7 @@ var ec2Rules = []rule{
 	},
 
 	{
-		name: "default-network-acl", operations: []string{"DeleteNetworkAcl"}, page: "AWSEC2/latest/APIReference/API_DeleteNetworkAcl.html",
+		name: "default-network-acl", operations: []string{"DeleteNetworkAcl"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkAcl.html",
 		check: func(r *request) error {
 			if acl, ok := r.network().NetworkACLs.find(r.str("NetworkAclId")); ok && acl.Default {
 				return apiError("InvalidParameterValue", "cannot delete default network ACL %s", acl.ID)
@@ -130,7 +132,7 @@ var ec2Rules = []rule{
 		},
 	},
 	{
-		name: "network-acl-associations", operations: []string{"DeleteNetworkAcl"}, page: "AWSEC2/latest/APIReference/API_DeleteNetworkAcl.html",
+		name: "network-acl-associations", operations: []string{"DeleteNetworkAcl"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkAcl.html",
 		check: func(r *request) error {
 			acl, ok := r.network().NetworkACLs.find(r.str("NetworkAclId"))
 			return dependency(ok && len(acl.Subnets) > 0, "The networkAcl '%s' has dependencies and cannot be deleted.", r.str("NetworkAclId"))
@@ -138,7 +140,7 @@ var ec2Rules = []rule{
 	},
 
 	{
-		name: "internet-gateway-not-attached", operations: []string{"DetachInternetGateway"}, page: "AWSEC2/latest/APIReference/errors-overview.html",
+		name: "internet-gateway-not-attached", operations: []string{"DetachInternetGateway"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html",
 		check: func(r *request) error {
 			if gateway, ok := r.network().InternetGateways.find(r.str("InternetGatewayId")); ok && gateway.VPC != r.str("VpcId") {
 				return apiError("Gateway.NotAttached", "resource %s is not attached to network %s", gateway.ID, r.str("VpcId"))
@@ -147,14 +149,14 @@ var ec2Rules = []rule{
 		},
 	},
 	{
-		name: "mapped-public-addresses", operations: []string{"DetachInternetGateway"}, page: "AWSEC2/latest/APIReference/API_DetachInternetGateway.html",
+		name: "mapped-public-addresses", operations: []string{"DetachInternetGateway"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachInternetGateway.html",
 		check: func(r *request) error {
 			return dependency(r.network().mapsPublicAddresses(r.str("VpcId")),
 				"Network %s has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.", r.str("VpcId"))
 		},
 	},
 	{
-		name: "internet-gateway-attached", operations: []string{"DeleteInternetGateway"}, page: "AWSEC2/latest/APIReference/API_DeleteInternetGateway.html",
+		name: "internet-gateway-attached", operations: []string{"DeleteInternetGateway"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteInternetGateway.html",
 		check: func(r *request) error {
 			gateway, ok := r.network().InternetGateways.find(r.str("InternetGatewayId"))
 			return dependency(ok && gateway.VPC != "", "The internetGateway '%s' has dependencies and cannot be deleted.", r.str("InternetGatewayId"))
@@ -162,7 +164,7 @@ var ec2Rules = []rule{
 	},
 
 	{
-		name: "interface-requester-managed", operations: []string{"DeleteNetworkInterface"}, page: "AWSEC2/latest/UserGuide/requester-managed-eni.html",
+		name: "interface-requester-managed", operations: []string{"DeleteNetworkInterface"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/requester-managed-eni.html",
 		check: func(r *request) error {
 			if e, ok := r.network().NetworkInterfaces.find(r.str("NetworkInterfaceId")); ok && (e.RequesterManaged || e.Operator != "") {
 				return &APIError{Code: "OperationNotPermitted", Message: "You do not have permission to access the specified resource.", Status: 400}
@@ -171,7 +173,7 @@ var ec2Rules = []rule{
 		},
 	},
 	{
-		name: "interface-in-use", operations: []string{"DeleteNetworkInterface"}, page: "AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html",
+		name: "interface-in-use", operations: []string{"DeleteNetworkInterface"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteNetworkInterface.html",
 		check: func(r *request) error {
 			if e, ok := r.network().NetworkInterfaces.find(r.str("NetworkInterfaceId")); ok && e.State != "available" {
 				return apiError("InvalidParameterValue", "Network interface '%s' is currently in use.", e.ID)
@@ -181,10 +183,10 @@ var ec2Rules = []rule{
 	},
 
 	// Asked for by DeleteVpcEndpoints, which answers 200 all the same.
-	{name: "requester-managed-endpoint", page: "AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html"},
+	{name: "requester-managed-endpoint", page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html"},
 
 	{
-		name: "peering-connection-state", operations: []string{"DeleteVpcPeeringConnection"}, page: "AWSEC2/latest/APIReference/API_DeleteVpcPeeringConnection.html",
+		name: "peering-connection-state", operations: []string{"DeleteVpcPeeringConnection"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcPeeringConnection.html",
 		check: func(r *request) error {
 			if p, ok := r.network().Peerings.find(r.str("VpcPeeringConnectionId")); ok && slices.Contains([]string{"failed", "rejected", "expired", "deleted"}, p.State) {
 				return apiError("InvalidStateTransition", "Invalid state transition for %s, attempted to transition from %s to deleting", p.ID, p.State)
@@ -193,7 +195,7 @@ var ec2Rules = []rule{
 		},
 	},
 	{
-		name: "vpn-gateway-attached", operations: []string{"DeleteVpnGateway"}, page: "AWSEC2/latest/APIReference/API_DeleteVpnGateway.html",
+		name: "vpn-gateway-attached", operations: []string{"DeleteVpnGateway"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpnGateway.html",
 		check: func(r *request) error {
 			if g, ok := r.network().VPNGateways.find(r.str("VpnGatewayId")); ok && g.VPC != "" && g.Attachment != "detached" {
 				return apiError("IncorrectState", "The vpnGateway '%s' is attached to %s", g.ID, g.VPC)
@@ -202,7 +204,7 @@ var ec2Rules = []rule{
 		},
 	},
 	{
-		name: "vpn-gateway-connections", operations: []string{"DeleteVpnGateway"}, page: "AWSEC2/latest/APIReference/API_DeleteVpnGateway.html",
+		name: "vpn-gateway-connections", operations: []string{"DeleteVpnGateway"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpnGateway.html",
 		check: func(r *request) error {
 			id := r.str("VpnGatewayId")
 			if r.network().VPNConnections.any(func(v *VPNConnection) bool { return v.VPNGateway == id && v.State != "deleted" }) {
@@ -224,7 +226,7 @@ func dependency(exists bool, format string, args ...any) error {
 // vpcRule is one of the things that DeleteVpc wants gone first. AWS never says which one it is.
 func vpcRule(name string, holds func(*Network, string) bool) rule {
 	return rule{
-		name: name, operations: []string{"DeleteVpc"}, page: "AWSEC2/latest/APIReference/API_DeleteVpc.html",
+		name: name, operations: []string{"DeleteVpc"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpc.html",
 		check: func(r *request) error {
 			return dependency(holds(r.network(), r.str("VpcId")), "The vpc '%s' has dependencies and cannot be deleted.", r.str("VpcId"))
 		},
@@ -234,7 +236,7 @@ func vpcRule(name string, holds func(*Network, string) bool) rule {
 // groupInUse is one of the uses for which DeleteSecurityGroup is refused.
 func groupInUse(name string, uses func(*Network, string) bool) rule {
 	return rule{
-		name: name, operations: []string{"DeleteSecurityGroup"}, page: "AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html",
+		name: name, operations: []string{"DeleteSecurityGroup"}, page: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html",
 		check: func(r *request) error {
 			return dependency(uses(r.network(), r.str("GroupId")), "resource %s has a dependent object", r.str("GroupId"))
 		},

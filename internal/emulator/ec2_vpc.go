@@ -55,9 +55,10 @@ type xmlBlock struct {
 	State       string `xml:"cidrBlockState>state"`
 }
 
-// deleteVPC takes with it what "you can't delete yourself": the default security group, the default network ACL and the main route table. Flow logs
-// are "eventually automatically removed", and so are the peering connections that did not forbid it: AWSEC2/latest/APIReference/API_DeleteVpc.html,
-// vpc/latest/peering/delete-vpc-peering-connection.html
+// deleteVPC takes the VPC's defaults with it: "When you delete the VPC, it deletes the default security group, network ACL, and route table for the VPC." Flow logs
+// "are eventually automatically removed", and so are the peering connections that did not forbid it.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpc.html
+// https://docs.aws.amazon.com/vpc/latest/peering/delete-vpc-peering-connection.html
 func deleteVPC(_ *request, n *Network, v *VPC) (any, error) {
 	ids := []string{v.ID, n.defaultGroup(v.ID)}
 	for _, t := range n.RouteTables {

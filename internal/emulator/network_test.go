@@ -571,7 +571,8 @@ func TestDeleteNATGateway(t *testing.T) {
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpcEndpoints.html: what could not be deleted is told inside a 200.
 func TestDeleteVPCEndpoints(t *testing.T) {
 	t.Parallel()
-	network := one(subnet + `, "vpcEndpoints": [{"id": "vpce-1", "vpc": "vpc-1", "service": "com.amazonaws.us-east-1.ssm", "subnets": ["subnet-1"]},
+	network := one(subnet + `, "routeTables": [{"id": "rtb-1", "vpc": "vpc-1", "routes": [{"destination": "pl-1", "target": "vpce-1"}]}],
+		"vpcEndpoints": [{"id": "vpce-1", "vpc": "vpc-1", "service": "com.amazonaws.us-east-1.ssm", "subnets": ["subnet-1"]},
 		{"id": "vpce-2", "vpc": "vpc-1", "service": "com.amazonaws.vpce.us-east-1.vpce-svc-1", "requesterManaged": true}, {"id": "vpce-3", "vpc": "vpc-1", "service": "s", "deleteError": "InternalError"}]`)
 	call := `DeleteVpcEndpoints {"VpcEndpointIds": ["vpce-1", "vpce-2", "vpce-3", "vpce-9"]}`
 	failures := func(out any) (codes []string) {
@@ -592,6 +593,9 @@ func TestDeleteVPCEndpoints(t *testing.T) {
 	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-1"}`, "DependencyViolation", "subnet-1")
 	lab.now = lab.now.Add(2 * time.Minute)
 	lab.refused(t, `DescribeVpcEndpoints {"VpcEndpointIds": ["vpce-1"]}`, "InvalidVpcEndpointId.NotFound", "vpce-1")
+	if routes := lab.must(t, `DescribeRouteTables {"RouteTableIds": ["rtb-1"]}`).(*ec2.DescribeRouteTablesOutput).RouteTables[0].Routes; len(routes) != 1 {
+		t.Errorf("routes left: %+v, want the local one", routes)
+	}
 	lab.must(t, `DeleteSubnet {"SubnetId": "subnet-1"}`)
 
 	lab = newNetworkLab(t, network, Options{WithoutRules: []string{"requester-managed-endpoint"}})
@@ -638,6 +642,18 @@ func TestRevoke(t *testing.T) {
 	if g, _ := world.Accounts["111122223333"].Network["us-east-1"].SecurityGroups.find("sg-2"); len(g.Rules) != 0 {
 		t.Errorf("a copy has rules again: %+v", g.Rules)
 	}
+}
+
+// https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html: a reference over a peering connection does not hold a group.
+func TestCrossVPCReference(t *testing.T) {
+	t.Parallel()
+	lab := newNetworkLab(t, `"network": {"us-east-1": {"vpcs": [{"id": "vpc-1"}, {"id": "vpc-2"}], "peerings": [{"id": "pcx-1", "requester": {"vpc": "vpc-1"}, "accepter": {"vpc": "vpc-2"}}],
+		"securityGroups": [{"id": "sg-1", "vpc": "vpc-1"}, {"id": "sg-2", "vpc": "vpc-2", "rules": [{"group": "sg-1", "peering": "pcx-1"}]}]}}`, Options{})
+	references := lab.must(t, `DescribeSecurityGroupReferences {"GroupId": ["sg-1"]}`).(*ec2.DescribeSecurityGroupReferencesOutput).SecurityGroupReferenceSet
+	if len(references) != 1 || *references[0].ReferencingVpcId != "vpc-2" || *references[0].VpcPeeringConnectionId != "pcx-1" {
+		t.Errorf("references: %+v, want vpc-2 over pcx-1", references)
+	}
+	lab.must(t, `DeleteSecurityGroup {"GroupId": "sg-1"}`)
 }
 
 // https://docs.aws.amazon.com/directoryservice/latest/admin-guide/simple_ad_delete.html
@@ -778,6 +794,26 @@ func TestDirectoryAlreadyDeleting(t *testing.T) {
 	lab.now = lab.now.Add(7 * time.Minute)
 	lab.refused(t, `DescribeDirectories {"DirectoryIds": ["d-0123456789"]}`, "EntityDoesNotExistException", "d-0123456789")
 	lab.must(t, `DeleteSubnet {"SubnetId": "subnet-1"}`)
+}
+
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html: deletes are authorized per resource, and policies
+// may ask for its VPC and tags.
+func TestNetworkPermissions(t *testing.T) {
+	t.Parallel()
+	lab := newNetworkLab(t, `"network": {"us-east-1": {"vpcs": [{"id": "vpc-1"}, {"id": "vpc-2"}], "internetGateways": [{"id": "igw-1", "vpc": "vpc-1"}], "subnets": [
+		{"id": "subnet-1", "vpc": "vpc-1"}, {"id": "subnet-2", "vpc": "vpc-2"}, {"id": "subnet-3", "vpc": "vpc-1", "tags": {"keep": "yes"}}]}},
+		"scps": [{"Statement": [
+			{"Effect": "Allow", "Action": ["ec2:DeleteSubnet", "ec2:DescribeSubnets"], "Resource": "*", "Condition": {"ArnEqualsIfExists": {"ec2:Vpc": "arn:aws:ec2:us-east-1:111122223333:vpc/vpc-1"}}},
+			{"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/keep": "yes"}}},
+			{"Effect": "Allow", "Action": "ec2:DetachInternetGateway", "Resource": "arn:aws:ec2:us-east-1:111122223333:internet-gateway/igw-1"}]}]`, Options{})
+	lab.must(t, `DeleteSubnet {"SubnetId": "subnet-1"}`)
+	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-2"}`, "UnauthorizedOperation", "arn:aws:ec2:us-east-1:111122223333:subnet/subnet-2 because no service control policy allows")
+	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-3"}`, "UnauthorizedOperation", "with an explicit deny")
+	// Detaching needs both ends.
+	lab.refused(t, `DetachInternetGateway {"InternetGatewayId": "igw-1", "VpcId": "vpc-1"}`, "UnauthorizedOperation", "vpc/vpc-1")
+	if subnets := lab.must(t, `DescribeSubnets`).(*ec2.DescribeSubnetsOutput).Subnets; len(subnets) != 2 {
+		t.Errorf("%d subnets are left, want 2", len(subnets))
+	}
 }
 
 // Whatever hangs on a VPC can be taken down by retrying its deletes in any order, and nothing beside it changes. A copy of

@@ -124,7 +124,7 @@ func (d *Directory) complete(account *Account, id string, now time.Time) error {
 	return nil
 }
 
-// completeInterfaces gives a directory what AWS creates for it in a VPC: directoryservice/latest/admin-guide/create_details_simple.html
+// completeInterfaces gives a directory what AWS creates for it in a VPC: https://docs.aws.amazon.com/directoryservice/latest/admin-guide/create_details_simple.html
 func (d *Directory) completeInterfaces(n *Network, account string, now time.Time) error {
 	if len(d.Subnets) == 0 {
 		for _, s := range n.Subnets {

@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,7 +48,7 @@ type Network struct {
 	Changes []Change `json:"changes,omitempty"`
 }
 
-// Before is what eventually consistent reads still see: AWSEC2/latest/APIReference/query-api-troubleshooting.html, "Eventual consistency"
+// Before is what eventually consistent reads still see: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 type Before struct {
 	Until   time.Time `json:"until"`
 	Network *Network  `json:"network"`
@@ -387,6 +388,8 @@ func (n *Network) remove(ids ...string) {
 	gone := func(id string) bool { return slices.Contains(ids, id) }
 	for _, t := range n.RouteTables {
 		t.Subnets = slices.DeleteFunc(t.Subnets, gone)
+		// Routes to anything else that is gone stay, as blackholes.
+		t.Routes = slices.DeleteFunc(t.Routes, func(r Route) bool { return strings.HasPrefix(r.Target, "vpce-") && gone(r.Target) })
 	}
 	for _, acl := range n.NetworkACLs {
 		acl.Subnets = slices.DeleteFunc(acl.Subnets, gone)
@@ -456,9 +459,10 @@ func (n *Network) setState(id, state string, at time.Time) {
 	if gateway, ok := n.NATGateways.find(id); ok && state == "deleted" {
 		gateway.Deleted = at
 		n.removeInterfaces(id)
-		// "The NAT gateway entry remains visible … for a short while (usually an hour)": vpc/latest/userguide/nat-gateway-working-with.html
+		// A deleted NAT gateway stays visible for about an hour: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
 		n.later(Change{At: at.Add(time.Hour), Remove: []string{id}})
 	}
+	// And so does a terminated instance: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html
 	if _, ok := n.Instances.find(id); ok && state == "terminated" {
 		n.removeInterfaces(id)
 		n.later(Change{At: at.Add(time.Hour), Remove: []string{id}})
