@@ -37,7 +37,6 @@ type expression struct {
 	states    []string // the members of $states it mentions; nil with usesAll
 	usesAll   bool     // it mentions $states as a whole
 	volatile  bool     // it calls $random, $uuid, $now or $millis
-	bounded   bool     // it can neither loop nor call: no time limit is needed
 }
 
 // isExpression says whether a string of a JSONata state is an expression; blanks outside the marks make it plain text.
@@ -80,7 +79,6 @@ func compileExpression(s string) (*expression, error) {
 			}
 		}
 	}
-	e.bounded = !strings.ContainsAny(source, "([*~^|%") && !strings.Contains(source, "..")
 	return e, nil
 }
 
@@ -174,16 +172,19 @@ func (e *expression) evaluate(ev *evaluation) (any, error) {
 			return v, nil
 		}
 	}
-	bound := make(map[string]any, 1+len(e.variables))
+	bound := ev.scratch()
 	if e.usesAll || len(e.states) > 0 {
-		members := []string{"input", "context", "result", "errorOutput"}
-		if !e.usesAll {
-			members = e.states
+		members := e.states
+		if e.usesAll {
+			members = allStates
 		}
-		states := newNative()
+		states := ev.members
+		if e.usesAll {
+			states = make(map[string]any, len(members)) // it may end up in the result
+		}
 		for _, m := range members {
 			if v, ok := ev.states(m); ok {
-				states.Set(m, toNative(v))
+				states[m] = toNative(v)
 			}
 		}
 		bound["states"] = states
@@ -200,12 +201,7 @@ func (e *expression) evaluate(ev *evaluation) (any, error) {
 			bound[name] = f
 		}
 	}
-	ctx := ev.ctx
-	if !e.bounded {
-		limited, cancel := context.WithTimeout(ctx, evaluationLimit)
-		defer cancel()
-		ctx = limited
-	}
+	ctx := &watch{Context: ev.ctx}
 	v, err := e.compiled.EvalWithVars(ctx, nil, bound)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -222,6 +218,36 @@ func (e *expression) evaluate(ev *evaluation) (any, error) {
 	}
 	return out, nil
 }
+
+// watch is a context that ends after evaluationLimit. The engine asks it at every step; a timer for each evaluation
+// would cost as much as most of them, so the clock is read at every thousandth step only.
+type watch struct {
+	context.Context
+	steps    int
+	deadline time.Time
+	late     bool
+}
+
+const watchedSteps = 1000
+
+// Err implements context.Context.
+func (w *watch) Err() error {
+	if w.steps++; w.steps%watchedSteps == 0 {
+		switch now := time.Now(); {
+		case w.deadline.IsZero():
+			w.deadline = now.Add(evaluationLimit)
+		case now.After(w.deadline):
+			w.late = true
+		}
+	}
+	if w.late {
+		return context.DeadlineExceeded
+	}
+	return w.Context.Err()
+}
+
+// allStates are the members that $states can have.
+var allStates = []string{"context", "errorOutput", "input", "result"}
 
 // native is gnata's ordered object, whose type it keeps to itself.
 type native interface {
@@ -267,10 +293,14 @@ func toNative(v any) any {
 		}
 		return out
 	case *object:
+		if n := v.native.Load(); n != nil {
+			return n
+		}
 		out := newNative()
 		for _, m := range v.members {
 			out.Set(m.key, toNative(m.value))
 		}
+		v.native.Store(out)
 		return out
 	}
 	return v
@@ -310,6 +340,9 @@ func fromNative(v any) (any, error) {
 			if err := addNative(out, k, e); err != nil {
 				return nil, err
 			}
+		}
+		if len(out.members) == len(keys) {
+			out.native.Store(v)
 		}
 		return out, nil
 	case map[string]any:

@@ -188,7 +188,7 @@ func (e *Execution) select_(b *branch, output any) (any, *failure) {
 // leave records that the branch leaves its state, and sends it to the next one; without one the branch ends.
 func (e *Execution) leave(b *branch, output any, assigned *object, next *state) {
 	s := b.state
-	if larger(output, maxData) {
+	if !same(output, b.input) && larger(output, maxData) {
 		e.raise(b, tooLarge(s.name))
 		return
 	}
@@ -212,6 +212,13 @@ func (e *Execution) leave(b *branch, output any, assigned *object, next *state) 
 		return
 	}
 	e.childFinished(b)
+}
+
+// same says whether two values are one object, whose size has been looked at before.
+func same(a, b any) bool {
+	x, ok := a.(*object)
+	y, ok2 := b.(*object)
+	return ok && ok2 && x == y
 }
 
 func (e *Execution) choose(b *branch, input any) *failure {

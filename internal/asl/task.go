@@ -42,7 +42,7 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 		}
 		arguments = v
 	}
-	if larger(arguments, maxData) {
+	if !same(arguments, b.input) && larger(arguments, maxData) {
 		return failed(errorDataLimit, "The state/task '"+s.name+"' was given an input with a size exceeding the maximum number of bytes service limit.")
 	}
 	b.work, b.handed, b.early = w, false, nil

@@ -130,6 +130,18 @@ type evaluation struct {
 	hasErrors bool
 	context   func() *object // the context object, built when something asks for it
 	volatile  volatile
+
+	bound, members map[string]any // what JSONata's engine is given; reused, for it copies the one and only reads the other
+}
+
+// scratch gives the two maps empty.
+func (ev *evaluation) scratch() map[string]any {
+	if ev.bound == nil {
+		ev.bound, ev.members = map[string]any{}, map[string]any{}
+	}
+	clear(ev.bound)
+	clear(ev.members)
+	return ev.bound
 }
 
 // states gives the members of $states.

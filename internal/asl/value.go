@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -32,6 +33,7 @@ type undefined struct{}
 type object struct {
 	members []member
 	index   map[string]int // only beyond indexFrom members
+	native  atomic.Value   // the same object as JSONata's engine has it, once it was asked for
 }
 
 type member struct {
