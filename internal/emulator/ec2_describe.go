@@ -20,8 +20,9 @@ type kind[T resource] struct {
 	list     func(*Network) list[T]
 	filters  map[string]func(*request, T) []string // by filter name, without tags; nil: no filters
 	wire     func(*request, T) any
-	unpaged  bool // describes everything at once
-	minimum  int  // of MaxResults; 0: 5
+	hidden   func(T) bool // shown only with IncludeManagedResources; nil: never
+	unpaged  bool         // describes everything at once
+	minimum  int          // of MaxResults; 0: 5
 }
 
 // describe is the kind's Describe operation.
@@ -65,6 +66,10 @@ func (k kind[T]) choose(r *request) ([]T, error) {
 		}
 	} else {
 		chosen = slices.Clone(all)
+	}
+	// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html: resources that services manage may be invisible.
+	if k.hidden != nil && !r.flag("IncludeManagedResources") {
+		chosen = slices.DeleteFunc(chosen, k.hidden)
 	}
 	filters, err := r.filters()
 	if err != nil {

@@ -14,7 +14,8 @@ var ec2InterfaceOperations = map[string]op{
 
 var networkInterfaceKind = kind[*NetworkInterface]{
 	arn: "network-interface", noun: "networkInterface", id: "NetworkInterfaceId", notFound: "InvalidNetworkInterfaceID.NotFound", set: "networkInterfaceSet",
-	list: func(n *Network) list[*NetworkInterface] { return n.NetworkInterfaces },
+	list:   func(n *Network) list[*NetworkInterface] { return n.NetworkInterfaces },
+	hidden: func(e *NetworkInterface) bool { return e.Hidden },
 	filters: map[string]func(*request, *NetworkInterface) []string{
 		"vpc-id":               func(_ *request, e *NetworkInterface) []string { return []string{e.VPC} },
 		"subnet-id":            func(_ *request, e *NetworkInterface) []string { return []string{e.Subnet} },
@@ -45,7 +46,7 @@ var networkInterfaceKind = kind[*NetworkInterface]{
 			PrivateIP: e.PrivateIP, Requester: e.Requester, RequesterManaged: e.RequesterManaged, Groups: n.groupNames(e.SecurityGroups), Tags: xmlTags(e.Tags),
 		}
 		if e.Operator != "" {
-			out.Operator = &xmlOperator{true, e.Operator}
+			out.Operator = &xmlOperator{true, e.Operator, e.Hidden}
 		}
 		if e.State == "in-use" {
 			out.Attachment = &xmlInterfaceAttachment{
@@ -86,6 +87,7 @@ type xmlNetworkInterface struct {
 type xmlOperator struct {
 	Managed   bool   `xml:"managed"`
 	Principal string `xml:"principal"`
+	Hidden    bool   `xml:"hiddenByDefault"`
 }
 
 type xmlInterfaceAttachment struct {
@@ -147,7 +149,8 @@ func (r *request) interfaceDescription(e *NetworkInterface) string {
 
 var instanceKind = kind[*Instance]{
 	arn: "instance", noun: "instance", id: "InstanceId", notFound: "InvalidInstanceID.NotFound", set: "reservationSet",
-	list: func(n *Network) list[*Instance] { return n.Instances },
+	list:   func(n *Network) list[*Instance] { return n.Instances },
+	hidden: func(i *Instance) bool { return i.Hidden },
 	filters: map[string]func(*request, *Instance) []string{
 		"vpc-id":              func(_ *request, i *Instance) []string { return []string{i.VPC} },
 		"subnet-id":           func(_ *request, i *Instance) []string { return []string{i.Subnet} },
@@ -160,6 +163,9 @@ var instanceKind = kind[*Instance]{
 	wire: func(r *request, i *Instance) any {
 		out := xmlInstance{
 			ID: i.ID, Type: i.Type, State: xmlInstanceState{instanceCodes[i.State], i.State}, PublicIP: i.PublicIP, Launched: ec2Time(i.Launched), Tags: xmlTags(i.Tags),
+		}
+		if i.Operator != "" {
+			out.Operator = &xmlOperator{true, i.Operator, i.Hidden}
 		}
 		// A terminated instance no longer says where it was.
 		if i.State != "terminated" {
@@ -192,6 +198,7 @@ type xmlInstance struct {
 	PrivateIP  string                 `xml:"privateIpAddress,omitempty"`
 	PublicIP   string                 `xml:"ipAddress,omitempty"`
 	Launched   string                 `xml:"launchTime"`
+	Operator   *xmlOperator           `xml:"operator"`
 	Groups     []xmlGroupName         `xml:"groupSet>item"`
 	Interfaces []xmlInstanceInterface `xml:"networkInterfaceSet>item"`
 	Tags       []xmlTag               `xml:"tagSet>item"`

@@ -759,6 +759,22 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNetworkInterfaces.html: what a service manages may be hidden, and holds its subnet all the same.
+func TestHiddenResources(t *testing.T) {
+	t.Parallel()
+	lab := newNetworkLab(t, one(subnet+`, "instances": [{"id": "i-1", "subnet": "subnet-1", "operator": "eks.amazonaws.com", "hidden": true}]`), Options{})
+	count := func(input string) []int {
+		return []int{
+			len(lab.must(t, `DescribeInstances `+input).(*ec2.DescribeInstancesOutput).Reservations),
+			len(lab.must(t, `DescribeNetworkInterfaces `+input).(*ec2.DescribeNetworkInterfacesOutput).NetworkInterfaces),
+		}
+	}
+	if diff := cmp.Diff([][]int{{0, 0}, {1, 1}}, [][]int{count(``), count(`{"IncludeManagedResources": true}`)}); diff != "" {
+		t.Errorf("instances and interfaces (-want +got):\n%s", diff)
+	}
+	lab.refused(t, `DeleteSubnet {"SubnetId": "subnet-1"}`, "DependencyViolation", "subnet-1")
+}
+
 // The undocumented spellings follow the assumptions, in answers and in filters.
 func TestSpellings(t *testing.T) {
 	t.Parallel()

@@ -222,6 +222,7 @@ type NetworkInterface struct {
 	Requester        string   `json:"requester,omitempty"`
 	AttachmentOwner  string   `json:"attachmentOwner,omitempty"` // account id or alias, as amazon-aws
 	Operator         string   `json:"operator,omitempty"`        // the service that manages it for the owner
+	Hidden           bool     `json:"hidden,omitempty"`          // shown only to who asks for managed resources
 }
 
 // Instance is an EC2 instance.
@@ -233,6 +234,8 @@ type Instance struct {
 	SecurityGroups []string  `json:"securityGroups,omitempty"`
 	PublicIP       string    `json:"publicIp,omitempty"`
 	Launched       time.Time `json:"launched,omitzero"`
+	Operator       string    `json:"operator,omitempty"` // the service that manages it for the owner
+	Hidden         bool      `json:"hidden,omitempty"`   // shown only to who asks for managed resources
 }
 
 // Peering connects two VPCs.
@@ -435,8 +438,8 @@ func (n *Network) settle(account, region string, now time.Time) error {
 
 func (n *Network) apply(c Change, account, region string) error {
 	n.remove(c.Remove...)
-	for id, state := range c.States {
-		n.setState(id, state, c.At)
+	for _, id := range sortedKeys(c.States) {
+		n.setState(id, c.States[id], c.At)
 	}
 	if c.Add == nil {
 		return nil

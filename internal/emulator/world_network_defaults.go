@@ -293,7 +293,7 @@ func (c completion) served() error {
 			instance.SecurityGroups = []string{c.defaultGroup(subnet.VPC)}
 		}
 		c.serve(instance.ID, instance.Subnet, NetworkInterface{
-			SecurityGroups: instance.SecurityGroups, PublicIP: instance.PublicIP, AttachmentOwner: instance.Owner,
+			SecurityGroups: instance.SecurityGroups, PublicIP: instance.PublicIP, AttachmentOwner: instance.Owner, Operator: instance.Operator, Hidden: instance.Hidden,
 		})
 	}
 	for i, eni := range c.NetworkInterfaces {
