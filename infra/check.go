@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"time"
 
-	"quicksight-unsubscribe/internal/workflow"
+	"quicksight-unsubscribe/internal/closing"
 )
 
 const (
-	maxRounds    = 3                    // closing.MaxRounds
-	maxNotBefore = 90 * 24 * time.Hour  // closing.MaxNotBefore
-	maxTimeout   = 365 * 24 * time.Hour // of an execution
+	// maxTimeout is how long an execution may run.
+	maxTimeout = 365 * 24 * time.Hour
 	// maxEvents is half of what Step Functions allows, 25,000: retries and redrives come on top.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	maxEvents = 12_500
@@ -26,23 +25,23 @@ func (c configuration) check() {
 	}
 	if longest := c.longest(); longest > c.machineTimeout {
 		panic(fmt.Sprintf("a run can take %s (%d rounds of approvalWindow, cooling off up to %s and inventories, then the deletes), more than machineTimeout, %s; shorten approvalWindow",
-			duration(longest), maxRounds, duration(maxNotBefore), duration(c.machineTimeout)))
+			duration(longest), closing.MaxRounds, duration(closing.MaxNotBefore), duration(c.machineTimeout)))
 	}
 	if events := c.events(); events > maxEvents {
 		panic(fmt.Sprintf("a run can have %d history events, more than %d; lengthen reminder, or shorten approvalWindow or the budgets", events, maxEvents))
 	}
-	if c.reminder < time.Duration(must(workflow.Lookup("request-approval")).Timeout+slack) {
-		panic(fmt.Sprintf("reminder is %s; it must be longer than request-approval may run, %s", duration(c.reminder), must(workflow.Lookup("request-approval")).Timeout+slack))
+	if c.reminder < shortest {
+		panic(fmt.Sprintf("reminder is %s; asking itself may take %s", duration(c.reminder), duration(shortest)))
 	}
-	if c.quorum < 1 {
-		panic(fmt.Sprintf("quorum is %d; at least one person must approve", c.quorum))
+	if c.Quorum < 1 {
+		panic(fmt.Sprintf("quorum is %d; at least one person must approve", c.Quorum))
 	}
 }
 
 // longest is how long a run can take.
 func (c configuration) longest() time.Duration {
-	round := c.approvalWindow + max(c.coolOff, maxNotBefore) + 2*c.inventoryBudget
-	return maxRounds*round + c.starterWait + c.subscriptionBudget + c.directoryBudget + c.vpcBudget
+	round := c.ApprovalWindow + max(c.CoolOff, closing.MaxNotBefore) + 2*c.InventoryBudget
+	return closing.MaxRounds*round + c.StarterWait + c.SubscriptionBudget + c.DirectoryBudget + c.VPCBudget
 }
 
 // events is how many history events a run can have. Entered, scheduled, started, succeeded and exited are a Task's; a callback's has one
@@ -50,9 +49,9 @@ func (c configuration) longest() time.Duration {
 func (c configuration) events() int {
 	const task, callback, two = 5, 6, 2
 	polls := func(budget time.Duration) int { return (1 + int(budget/interval)) * (task + two + two) }
-	reminders := 1 + int(c.approvalWindow/c.reminder)
-	round := reminders*(callback+task+two) + (callback + task + two) + polls(c.inventoryBudget) + task + two
-	ends := task + polls(c.inventoryBudget) + two + polls(c.starterWait) +
-		polls(c.subscriptionBudget) + polls(c.directoryBudget) + polls(c.vpcBudget) + task + two + two
-	return 2 + maxRounds*round + ends
+	reminders := 1 + int(c.ApprovalWindow/c.reminder)
+	round := reminders*(callback+task+two) + (callback + task + two) + polls(c.InventoryBudget) + task + two
+	ends := task + polls(c.InventoryBudget) + two + polls(c.StarterWait) +
+		polls(c.SubscriptionBudget) + polls(c.DirectoryBudget) + polls(c.VPCBudget) + task + two + two
+	return 2 + closing.MaxRounds*round + ends
 }

@@ -3,33 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"quicksight-unsubscribe/internal/step"
 )
 
 // configuration is everything that a deployment can set, by CDK context: -c name=value, or "context" in cdk.json.
 type configuration struct {
-	hubAccount          string
-	neverClose          []string
-	ungovernedRegions   []string
-	requireEvidence     bool
-	refuseUnverified    bool
-	starterWait         time.Duration
-	approvers           []string
-	quorum              int
-	approvalWindow      time.Duration
+	step.Config         // what the functions get; its ARNs and names are the stack's to set
 	reminder            time.Duration
-	coolOff             time.Duration
-	inventoryBudget     time.Duration
-	subscriptionBudget  time.Duration
-	directoryBudget     time.Duration
-	vpcBudget           time.Duration
-	applicationsWait    time.Duration
 	machineTimeout      time.Duration
+	hubAccount          string
 	notify              []string
 	logRetentionDays    int
 	reservedConcurrency int
@@ -41,19 +31,11 @@ type configuration struct {
 // defaults are the values of a deployment that sets nothing.
 func defaults() configuration {
 	return configuration{
-		starterWait:        30 * time.Minute,
-		quorum:             1,
-		approvalWindow:     7 * 24 * time.Hour,
-		reminder:           24 * time.Hour,
-		coolOff:            15 * time.Minute,
-		inventoryBudget:    2 * time.Hour,
-		subscriptionBudget: 3 * time.Hour,
-		directoryBudget:    3 * time.Hour,
-		vpcBudget:          3 * time.Hour,
-		applicationsWait:   time.Hour,
-		machineTimeout:     365 * 24 * time.Hour,
-		logRetentionDays:   400,
-		tags:               []string{"project=quicksight-unsubscribe"},
+		Config:           step.Defaults(),
+		reminder:         24 * time.Hour,
+		machineTimeout:   365 * 24 * time.Hour,
+		logRetentionDays: 400,
+		tags:             []string{"project=quicksight-unsubscribe"},
 	}
 }
 
@@ -68,21 +50,21 @@ type setting struct {
 func (c *configuration) settings() []setting {
 	return []setting{
 		{"hubAccount", &c.hubAccount, "account of the hub stack, for the target stack's parameter; empty: to be given when it is deployed"},
-		{"neverClose", &c.neverClose, "account ids that are always refused"},
-		{"ungovernedRegions", &c.ungovernedRegions, "QuickSight regions that your organization denies to everybody: not reading them is no doubt"},
-		{"requireStarterEvidence", &c.requireEvidence, "refuse a run for which nothing shows that its starter may close the account"},
-		{"refuseUnverifiedStarter", &c.refuseUnverified, "refuse a run whose starter CloudTrail does not name within starterWait"},
-		{"starterWait", &c.starterWait, "how long to wait for CloudTrail to name the starter"},
-		{"approvers", &c.approvers, "principals or persons who may decide; empty: whoever may invoke decide-approval, except the starter"},
-		{"quorum", &c.quorum, "how many persons must approve"},
-		{"approvalWindow", &c.approvalWindow, "how long one round of asking is open; a run asks in at most three"},
+		{"neverClose", &c.NeverClose, "account ids that are always refused"},
+		{"ungovernedRegions", &c.UngovernedRegions, "QuickSight regions that your organization denies to everybody: not reading them is no doubt"},
+		{"requireStarterEvidence", &c.RequireStarterEvidence, "refuse a run for which nothing shows that its starter may close the account"},
+		{"refuseUnverifiedStarter", &c.RefuseUnverifiedStarter, "refuse a run whose starter CloudTrail does not name within starterWait"},
+		{"starterWait", &c.StarterWait, "how long to wait for CloudTrail to name the starter"},
+		{"approvers", &c.Approvers, "principals or persons who may decide; empty: whoever may invoke decide-approval, except the starter"},
+		{"quorum", &c.Quorum, "how many persons must approve"},
+		{"approvalWindow", &c.ApprovalWindow, "how long one round of asking is open; a run asks in at most three"},
 		{"reminder", &c.reminder, "how often those who may decide are reminded"},
-		{"coolOff", &c.coolOff, "how long an approved run can still be cancelled; 0s skips it"},
-		{"inventoryBudget", &c.inventoryBudget, "how long an inventory may take"},
-		{"subscriptionBudget", &c.subscriptionBudget, "how long unsubscribing may take"},
-		{"directoryBudget", &c.directoryBudget, "how long deleting the directory may take"},
-		{"vpcBudget", &c.vpcBudget, "how long deleting the VPC may take"},
-		{"authorizedApplicationsWait", &c.applicationsWait, "how long Directory Service may still see authorized applications after the subscription is gone"},
+		{"coolOff", &c.CoolOff, "how long an approved run can still be cancelled; 0s skips it"},
+		{"inventoryBudget", &c.InventoryBudget, "how long an inventory may take"},
+		{"subscriptionBudget", &c.SubscriptionBudget, "how long unsubscribing may take"},
+		{"directoryBudget", &c.DirectoryBudget, "how long deleting the directory may take"},
+		{"vpcBudget", &c.VPCBudget, "how long deleting the VPC may take"},
+		{"authorizedApplicationsWait", &c.AuthorizedApplicationsWait, "how long Directory Service may still see authorized applications after the subscription is gone"},
 		{"machineTimeout", &c.machineTimeout, "how long an execution may run, at most a year; checked against the windows and budgets above"},
 		{"notify", &c.notify, "e-mail addresses that get the notices; each must confirm its subscription"},
 		{"logRetentionDays", &c.logRetentionDays, "of the log groups; the record itself never expires"},
@@ -137,21 +119,27 @@ func (s setting) set(value any) error {
 	return err
 }
 
-// value is the setting's present value as text, as -c takes it.
-func (s setting) value() string {
-	switch from := s.into.(type) {
-	case *string:
-		return *from
-	case *[]string:
-		return strings.Join(*from, ",")
-	case *bool:
-		return strconv.FormatBool(*from)
-	case *int:
-		return strconv.Itoa(*from)
-	case *time.Duration:
-		return duration(*from)
+// text is a value as -c and the functions' environment take it.
+func text(value any) string {
+	switch v := value.(type) {
+	case *string, *[]string, *bool, *int, *time.Duration:
+		return text(reflect.ValueOf(v).Elem().Interface())
+	case []string:
+		return strings.Join(v, ",")
+	case time.Duration:
+		return duration(v)
 	}
-	panic(fmt.Sprintf("setting %s has no text", s.name))
+	return fmt.Sprint(value)
+}
+
+// environment is what a function reads its step.Config from: the names are in the fields' tags.
+func environment(c step.Config) map[string]*string {
+	fields := reflect.ValueOf(c)
+	variables := map[string]*string{}
+	for i := range fields.NumField() {
+		variables[fields.Type().Field(i).Tag.Get("env")] = jsii.String(text(fields.Field(i).Interface()))
+	}
+	return variables
 }
 
 // duration is Go's text of d without the zero units behind it: "168h", not "168h0m0s".
@@ -174,7 +162,7 @@ func writeSettings(w io.Writer) error {
 	}
 	for _, s := range c.settings() {
 		value := "none"
-		if v := s.value(); v != "" {
+		if v := text(s.into); v != "" {
 			value = "`" + v + "`"
 		}
 		if _, err := fmt.Fprintf(w, "| `%s` | %s | %s |\n", s.name, value, s.help); err != nil {

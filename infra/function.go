@@ -21,7 +21,8 @@ type functions struct {
 
 // newFunctions makes one function of each folder. Their versions stay when a deployment publishes new ones: a run that has waited
 // for days goes on with the code that it began with.
-func newFunctions(scope constructs.Construct, config configuration, built string, roles map[string]awsiam.Role, environment map[string]*string) functions {
+func newFunctions(scope constructs.Construct, config configuration, built string, roles map[string]awsiam.Role) functions {
+	variables := environment(config.Config)
 	all := functions{latest: map[string]awslambda.Function{}, versions: map[string]awslambda.IFunction{}}
 	for _, f := range workflow.Functions() {
 		id := words(f.Folder)
@@ -39,7 +40,7 @@ func newFunctions(scope constructs.Construct, config configuration, built string
 			Timeout:                      seconds(f.Timeout),
 			MemorySize:                   jsii.Number(float64(f.Memory)),
 			Role:                         roles[f.Folder].WithoutPolicyUpdates(nil), // permission.go has all that it may do
-			Environment:                  &environment,
+			Environment:                  &variables,
 			Tracing:                      awslambda.Tracing_ACTIVE,
 			LoggingFormat:                awslambda.LoggingFormat_JSON,
 			LogGroup:                     newLogGroup(scope, id+"Log", "/aws/lambda/"+f.Name(), config),

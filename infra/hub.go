@@ -1,9 +1,6 @@
 package main
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
@@ -41,32 +38,14 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	queue := newFinishQueue(stack)
 
 	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), queue: *queue.QueueArn()})
-	all := newFunctions(stack, config, built, roles, config.environment(w, *bucket.BucketName(), *topic.TopicArn()))
+	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
+	config.Bucket, config.Topic = *bucket.BucketName(), *topic.TopicArn()
+	all := newFunctions(stack, config, built, roles)
 	newMachine(stack, config, w, all.versions)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 
-	newOutputs(stack, config, w, *bucket.BucketName(), *topic.TopicArn())
+	newOutputs(stack, config, w)
 	return stack
-}
-
-// environment is step.Config, by its names.
-func (c configuration) environment(w where, bucket, topic string) map[string]*string {
-	values := map[string]string{
-		"ACCOUNT": w.account, "REGION": w.region, "STATE_MACHINE_ARN": w.machine(), "BUCKET": bucket, "TOPIC_ARN": topic, "KILL_SWITCH": killSwitch,
-		"NEVER_CLOSE": strings.Join(c.neverClose, ","), "UNGOVERNED_REGIONS": strings.Join(c.ungovernedRegions, ","),
-		"REQUIRE_STARTER_EVIDENCE": strconv.FormatBool(c.requireEvidence), "REFUSE_UNVERIFIED_STARTER": strconv.FormatBool(c.refuseUnverified),
-		"STARTER_WAIT": duration(c.starterWait),
-		"APPROVERS":    strings.Join(c.approvers, ","), "QUORUM": strconv.Itoa(c.quorum),
-		"APPROVAL_WINDOW": duration(c.approvalWindow), "COOL_OFF": duration(c.coolOff),
-		"INVENTORY_BUDGET": duration(c.inventoryBudget), "SUBSCRIPTION_BUDGET": duration(c.subscriptionBudget),
-		"DIRECTORY_BUDGET": duration(c.directoryBudget), "VPC_BUDGET": duration(c.vpcBudget),
-		"AUTHORIZED_APPLICATIONS_WAIT": duration(c.applicationsWait),
-	}
-	environment := map[string]*string{}
-	for name, value := range values {
-		environment[name] = jsii.String(value)
-	}
-	return environment
 }
 
 // newTopic makes the topic of the notices.

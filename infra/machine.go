@@ -13,6 +13,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/workflow"
 )
 
@@ -161,19 +162,19 @@ func (m *machine) callback(name, comment, act, timeout string) sfn.TaskStateBase
 
 // untilReminder is when Request Approval reminds: after the reminder's interval, or at the round's deadline if that is earlier.
 func (m *machine) untilReminder() string {
-	return "{% $max([" + atLeast + ", $min([" + text(m.config.reminder) + ", " + until("$run.deadline") + "])]) %}"
+	return "{% $max([" + inSeconds(shortest) + ", $min([" + inSeconds(m.config.reminder) + ", " + until("$run.deadline") + "])]) %}"
 }
 
 // untilCool is the end of the cooling off.
-var untilCool = "{% $max([" + atLeast + ", " + until("$run.coolUntil") + "]) %}"
+var untilCool = "{% $max([" + inSeconds(shortest) + ", " + until("$run.coolUntil") + "]) %}"
 
 // until is the number of seconds from entering a state to a moment. It is undefined, and no element of a list, where the moment is.
 func until(moment string) string {
 	return "$floor(($toMillis(" + moment + ") - $toMillis($states.context.State.EnteredTime)) / 1000) + 1"
 }
 
-// atLeast is the shortest timeout of a callback: the function itself must be able to finish.
-var atLeast = text(must(workflow.Lookup("request-approval")).Timeout + slack)
+// shortest is the shortest timeout of a callback: the function itself must be able to finish.
+var shortest = must(workflow.Lookup("request-approval")).Timeout + slack
 
 // poll puts a loop behind a Task: wait as long as it says and call it again, until it is done.
 func (m *machine) poll(task sfn.TaskStateBase, question, waiting string, next sfn.IChainable) {
@@ -216,7 +217,7 @@ func retry(more ...string) *sfn.RetryProps {
 	return &sfn.RetryProps{
 		Errors: jsii.Strings(append([]string{
 			"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-			"Lambda.ClientExecutionTimeoutException", "Lambda.Unknown", "Sandbox.Timedout", "Closing.Transient",
+			"Lambda.ClientExecutionTimeoutException", "Lambda.Unknown", "Sandbox.Timedout", string(closing.Transient),
 		}, more...)...),
 		Interval: seconds(2 * time.Second), BackoffRate: jsii.Number(2), MaxAttempts: jsii.Number(8), MaxDelay: seconds(5 * time.Minute),
 		JitterStrategy: sfn.JitterType_FULL,
@@ -258,5 +259,5 @@ func seconds(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
-// text is a duration in whole seconds, as an expression takes it.
-func text(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
+// inSeconds is a duration as an expression takes it.
+func inSeconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }

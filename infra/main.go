@@ -2,4 +2,65 @@
 // be closed must have. It writes its cloud assembly by itself; the CDK's command line is needed only to deploy it.
 package main
 
-func main() {}
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	defer jsii.Close()
+	out := flag.String("out", "", "write the cloud assembly to `DIR`; default: where the CDK's command line says, else cdk.out")
+	built := flag.String("functions", "build/functions", "take the functions' binaries, <function>/bootstrap, from `DIR`")
+	target := flag.String("target-template", "", "write only the target stack, as one plain CloudFormation file, to `PATH`")
+	context := flag.Bool("context", false, "print the table of the context values, as Markdown")
+	flag.Parse()
+	if err := run(os.Stdout, *out, *built, *target, *context); err != nil {
+		fmt.Fprintln(os.Stderr, "infra:", err)
+		os.Exit(1) //nolint:gocritic // the child process ends with its standard input
+	}
+}
+
+func run(w io.Writer, out, built, target string, context bool) error {
+	switch {
+	case context:
+		return writeSettings(w)
+	case target != "":
+		return writeTarget(target)
+	}
+	if out == "" && os.Getenv("CDK_OUTDIR") == "" {
+		out = "cdk.out"
+	}
+	app := newApp(optional(out), nil)
+	config := configure(app.Node())
+	nag(newHub(app, config, built), newTarget(app, config))
+	app.Synth(nil)
+	return nil
+}
+
+// writeTarget writes the target stack's template to a file that needs no CDK.
+func writeTarget(path string) error {
+	dir, err := os.MkdirTemp("", "quicksight-unsubscribe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	app := newApp(&dir, nil)
+	stack := newTarget(app, configure(app.Node()))
+	text, err := os.ReadFile(*app.Synth(nil).GetStackByName(stack.StackName()).TemplateFullPath())
+	if err != nil {
+		return err
+	}
+	var tree any
+	if err := json.Unmarshal(text, &tree); err != nil {
+		return err
+	}
+	if text, err = indented(tree); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644) //nolint:gosec // a template is for everybody
+}

@@ -19,6 +19,7 @@ var update = flag.Bool("update", false, "write the committed files from the CDK 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Setenv("CDK_VALIDATION", "false")
+	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
 	jsii.Close()
 	code := m.Run()
 	jsii.Close()

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"quicksight-unsubscribe/internal/operation"
+	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
 )
 
@@ -38,7 +39,9 @@ func (w where) role(f workflow.Function) string {
 }
 
 // target is the ARN of a role in any account: which accounts that are, their own trust policies say.
-func (w where) target(role string) string { return "arn:" + w.partition + ":iam::*:role/" + role }
+func (w where) target(role step.Role) string {
+	return "arn:" + w.partition + ":iam::*:role/" + string(role)
+}
 
 // nobodyBut holds for every principal but the roles of these functions.
 func (w where) nobodyBut(folders []string) map[string]any {
@@ -55,13 +58,13 @@ type resources struct{ bucket, key, topic, queue string }
 // permissions is what each function's code calls, and nothing else. The operations are those of the operation table.
 func permissions(w where, r resources) map[string][]awsiam.PolicyStatement {
 	var (
-		objects  = r.bucket + "/closings/*"
-		reads    = []awsiam.PolicyStatement{allow("s3:GetObject", objects), allow("s3:ListObjectsV2", r.bucket)} // without ListBucket, S3 answers 403 for what is not there
-		look     = allow("states:DescribeExecution", w.executions())
-		halt     = allow("ssm:GetParameter", w.killSwitch())
-		publish  = allow("sns:Publish", r.topic)
-		readRole = allow("sts:AssumeRole", w.target(roleRead))
-		close    = allow("sts:AssumeRole", w.target(roleClose))
+		objects   = r.bucket + "/closings/*"
+		reads     = []awsiam.PolicyStatement{allow("s3:GetObject", objects), allow("s3:ListObjectsV2", r.bucket)} // without ListBucket, S3 answers 403 for what is not there
+		look      = allow("states:DescribeExecution", w.executions())
+		halt      = allow("ssm:GetParameter", w.killSwitch())
+		publish   = allow("sns:Publish", r.topic)
+		readRole  = allow("sts:AssumeRole", w.target(step.RoleRead))
+		closeRole = allow("sts:AssumeRole", w.target(step.RoleClose))
 	)
 	own := map[string][]awsiam.PolicyStatement{
 		"verify-caller":       {readRole, look},
@@ -70,11 +73,11 @@ func permissions(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"request-approval":    {publish},
 		"decide-approval":     {look, allow("states:SendTaskSuccess", w.machine())},
 		"commit-plan":         {halt, look},
-		"delete-subscription": {close, halt, look},
-		"delete-directory":    {close, halt, look},
-		"delete-vpc":          {close, halt, look},
+		"delete-subscription": {closeRole, halt, look},
+		"delete-directory":    {closeRole, halt, look},
+		"delete-vpc":          {closeRole, halt, look},
 		"write-report":        {readRole, publish},
-		"finish-run":          {close, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"finish-run":          {closeRole, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {
 		granted := append(own[f.Folder], reads...)
