@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,6 +139,31 @@ func (f *Folder) Inventory(ctx context.Context, name string, v any) error {
 	return f.read(ctx, "inventory-"+name+".json", v)
 }
 
+// LastCommitted is the plan of the account's last run that committed: what earlier runs were allowed to delete, and may have
+// left half done. ok is false where no run has committed.
+func (s *Store) LastCommitted(ctx context.Context, account string) (plan closing.Plan, ok bool, err error) {
+	keys, err := s.list(ctx, "closings/"+account+"/")
+	if err != nil {
+		return closing.Plan{}, false, err
+	}
+	for _, key := range slices.Backward(keys) { // the runs' folders are in the order of starting
+		prefix, committed := strings.CutSuffix(key, "commit.json")
+		if !committed {
+			continue
+		}
+		var c closing.Commit
+		if _, _, err := s.get(ctx, key, &c); err != nil {
+			return closing.Plan{}, false, err
+		}
+		plan, err := s.Folder(prefix, c.Execution).Plan(ctx, PlanName(c.Round), c.Round)
+		if err == nil && plan.Digest != c.Digest {
+			err = invalid(prefix+PlanName(c.Round), "it is not the plan that was committed")
+		}
+		return plan, err == nil, err
+	}
+	return closing.Plan{}, false, nil
+}
+
 func askName(round int) string { return fmt.Sprintf("ask-%d.json", round) }
 
 // PutAsk opens a round and returns the ask that stands.
@@ -156,6 +182,22 @@ func (f *Folder) Ask(ctx context.Context, round int, digest string) (closing.Ask
 		return closing.Ask{}, err
 	}
 	return a, f.names(askName(round), a.Execution, a.Round, round, a.Digest, digest)
+}
+
+// LatestAsk reads the ask of the newest round, or returns ErrNotFound. Its digest is its reader's to compare.
+func (f *Folder) LatestAsk(ctx context.Context) (closing.Ask, error) {
+	for round := closing.MaxRounds; round > 0; round-- {
+		var a closing.Ask
+		err := f.read(ctx, askName(round), &a)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return closing.Ask{}, err
+		}
+		return a, f.names(askName(round), a.Execution, a.Round, round, a.Digest, a.Digest)
+	}
+	return closing.Ask{}, ErrNotFound
 }
 
 // Token is the doorbell of the state that waits: whoever has decided rings it.

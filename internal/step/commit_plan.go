@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,9 +16,6 @@ import (
 // it was just now taken again.
 func CommitPlan(env Env) Handler {
 	return func(ctx context.Context, in Input) (Result, error) {
-		if err := env.Record.Holds(ctx, in.Run.AccountID, in.Execution.ID); err != nil {
-			return Result{}, err
-		}
 		g, err := env.gate(ctx, in)
 		if err != nil {
 			return Result{}, err
@@ -25,21 +23,21 @@ func CommitPlan(env Env) Handler {
 		if g.seal != nil && g.seal.Kind == closing.SealCommit {
 			return env.committed(ctx, in, g, *g.seal) // an earlier call of this step was killed behind its seal
 		}
-		now := clock.Now(ctx)
-		if verdict := g.verdict(now); verdict != Approved {
-			return in.decided(g, verdict), nil
-		}
 		retake, err := env.folder(in).Plan(ctx, record.RetakeName(in.Run.Round), in.Run.Round)
 		if err != nil {
 			return Result{}, fmt.Errorf("read the inventory that was taken again: %w", err)
 		}
-		if err := blocked(retake); err != nil {
+		c := &committing{Env: env, in: in, gate: g, retake: retake, now: clock.Now(ctx)}
+		var no objection
+		switch err := check(ctx, env, c, beforeCommit); {
+		case errors.As(err, &no) && no.verdict == Drifted:
+			return env.nextRound(ctx, in, retake, no.reasons)
+		case errors.As(err, &no):
+			return in.decided(g, no.verdict), nil
+		case err != nil:
 			return Result{}, err
 		}
-		if reasons := env.outdated(g, retake, now); reasons.Total > 0 {
-			return env.nextRound(ctx, in, retake, reasons)
-		}
-		seal, err := env.folder(in).PutSeal(ctx, closing.Seal{Round: in.Run.Round, Digest: in.Run.Digest, Kind: closing.SealCommit, At: now})
+		seal, err := env.folder(in).PutSeal(ctx, closing.Seal{Round: in.Run.Round, Digest: in.Run.Digest, Kind: closing.SealCommit, At: c.now})
 		if err != nil {
 			return Result{}, fmt.Errorf("seal the run: %w", err)
 		}
@@ -48,6 +46,78 @@ func CommitPlan(env Env) Handler {
 		}
 		return env.committed(ctx, in, g, seal)
 	}
+}
+
+// committing is what the guards of a commit look at.
+type committing struct {
+	Env
+	in     Input
+	gate   gate
+	retake closing.Plan
+	now    time.Time
+}
+
+// beforeCommit: right before the seal.
+var beforeCommit = []guard[*committing]{
+	{"commit-lock", "the run that has taken the account over: two runs never change one account", (*committing).holdsLock},
+	{"commit-decision", "an account whose closing is not approved, or not any more, or has not cooled off", (*committing).decided},
+	{"commit-blocked", "an account that can no longer be closed safely", (*committing).closable},
+	{"commit-drift", "what was made or changed after people decided", (*committing).asApproved},
+	{"commit-age", "an account about which people decided too long ago", (*committing).recent},
+}
+
+// objection is a guard's answer that is no failure: the run has to ask, to wait, or to end by what was decided.
+type objection struct {
+	verdict Verdict
+	reasons List // Drifted alone: why the approval does not cover the account as it is
+}
+
+func (o objection) Error() string { return string(o.verdict) + ": " + o.reasons.String() }
+
+func (c *committing) holdsLock(ctx context.Context) error {
+	return c.Record.Holds(ctx, c.in.Run.AccountID, c.in.Execution.ID)
+}
+
+func (c *committing) decided(context.Context) error {
+	if verdict := c.gate.verdict(c.now); verdict != Approved {
+		return objection{verdict: verdict}
+	}
+	return nil
+}
+
+// closable refuses an account that has become one that cannot be closed safely.
+func (c *committing) closable(context.Context) error {
+	blockers := c.retake.Observed.Blockers
+	if len(blockers) == 0 {
+		return nil
+	}
+	first := blockers[0]
+	err := closing.Errorf(first.Code, "since it was approved, the account can no longer be closed safely; nothing was touched: %s", first.Message)
+	if first.Paste != "" {
+		return err.WithHint("start again with %s", first.Paste)
+	}
+	return err
+}
+
+// asApproved objects to what is new or changed. What has merely disappeared does not matter: there is less to destroy than was
+// approved.
+func (c *committing) asApproved(context.Context) error {
+	if drift := closing.Drift(c.gate.plan.Material, c.retake.Material); len(drift) > 0 {
+		return objection{Drifted, differences(drift)}
+	}
+	return nil
+}
+
+// recent objects to approvals and to an inventory that are too old. A person decides once in a round, so that it takes another round
+// to renew an approval.
+func (c *committing) recent(context.Context) error {
+	if n := len(c.gate.fresh(c.now)); n < c.gate.ask.Quorum {
+		return objection{Drifted, ListOf(fmt.Sprintf("of %d approvals only %d are at most %s old", c.gate.ask.Quorum, n, closing.MaxDecisionAge))}
+	}
+	if age := c.now.Sub(c.retake.Observed.At); age > c.Config.InventoryBudget+closing.MaxCommitAge {
+		return objection{Drifted, ListOf(fmt.Sprintf("the account was looked at %s ago", age))}
+	}
+	return nil
 }
 
 // committed writes the commit that the seal allows.
@@ -66,22 +136,6 @@ func (e Env) committed(ctx context.Context, in Input, g gate, seal closing.Seal)
 	return in.done(Committed, ListOf()), nil
 }
 
-// outdated says why the approval does not cover the account as it is now. What has merely disappeared since does not matter:
-// there is less to destroy than was approved.
-func (e Env) outdated(g gate, retake closing.Plan, now time.Time) List {
-	reasons := differences(closing.Drift(g.plan.Material, retake.Material))
-	if reasons.Total > 0 {
-		return reasons
-	}
-	if n := len(g.fresh(now)); n < g.ask.Quorum {
-		return ListOf(fmt.Sprintf("%d of the %d approvals are at most %s old", n, g.ask.Quorum, closing.MaxDecisionAge))
-	}
-	if age := now.Sub(retake.Observed.At); age > e.Config.InventoryBudget+closing.MaxCommitAge {
-		return ListOf(fmt.Sprintf("the account was looked at %s ago", age))
-	}
-	return ListOf()
-}
-
 // nextRound makes the account as it is now the plan of a round of its own. After the last one the run gives up.
 func (e Env) nextRound(ctx context.Context, in Input, retake closing.Plan, reasons List) (Result, error) {
 	if in.Run.Round >= closing.MaxRounds {
@@ -98,18 +152,4 @@ func (e Env) nextRound(ctx context.Context, in Input, retake closing.Plan, reaso
 	result := in.done(Drifted, ListOf())
 	result.Remaining = reasons
 	return result, nil
-}
-
-// blocked refuses an account that has become one that cannot be closed safely.
-func blocked(retake closing.Plan) error {
-	blockers := retake.Observed.Blockers
-	if len(blockers) == 0 {
-		return nil
-	}
-	first := blockers[0]
-	err := closing.Errorf(first.Code, "since it was approved, the account can no longer be closed safely; nothing was touched: %s", first.Message)
-	if first.Paste != "" {
-		return err.WithHint("start again with %s", first.Paste)
-	}
-	return err
 }

@@ -1,0 +1,88 @@
+package approval
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"time"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// Decision is what a person decides, on the very plan that he was shown.
+type Decision struct {
+	Closing   string          `json:"closing"`   // the prefix of the closing folder
+	Execution string          `json:"execution"` // its execution's ARN
+	Round     int             `json:"round"`
+	Digest    string          `json:"digest"` // of the plan that was shown
+	Verdict   closing.Verdict `json:"verdict"`
+	Reason    string          `json:"reason,omitempty"`
+}
+
+// Event is what decide-approval is invoked with.
+type Event struct {
+	Decision
+	Identity Identity `json:"identity"`
+}
+
+// Identity is a presigned sts:GetCallerIdentity and the headers that it signs.
+type Identity struct {
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers"` // by lower-case name, without host
+}
+
+// Answer is what a person hears who was not refused.
+type Answer struct {
+	Person    string          `json:"person"` // who decided, as it is counted
+	Verdict   closing.Verdict `json:"verdict"`
+	At        time.Time       `json:"at"`                // of the decision on record
+	Already   bool            `json:"already,omitempty"` // it was on record before: nothing was changed
+	Approvals int             `json:"approvals"`         // that count, in this round
+	Quorum    int             `json:"quorum"`            // how many are needed
+	Woken     bool            `json:"woken,omitempty"`   // the run waited at its doorbell and goes on now
+	Message   string          `json:"message"`           // the same for people
+}
+
+// MaxReason is how long a reason may be, in bytes.
+const MaxReason = 2000
+
+// UnmarshalJSON refuses members that an event does not have, so that a misspelt one is not silently left out.
+func (e *Event) UnmarshalJSON(text []byte) error {
+	type plain Event
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*plain)(e))
+}
+
+var (
+	prefix = regexp.MustCompile(`^closings/[0-9]{12}/[^/]+/$`)
+	digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// check refuses a decision that cannot be one on a run of this machine.
+func (d Decision) check(machine string) error {
+	executions := strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":"
+	switch {
+	case !prefix.MatchString(d.Closing):
+		return refuse("%q is not the prefix of a closing", d.Closing)
+	case !strings.HasPrefix(d.Execution, executions):
+		return refuse("%q is not an execution of %s", d.Execution, machine)
+	case d.Round < 1 || d.Round > closing.MaxRounds:
+		return refuse("there is no round %d", d.Round)
+	case !digest.MatchString(d.Digest):
+		return refuse("%q is not the digest of a plan", d.Digest)
+	case d.Verdict != closing.Approve && d.Verdict != closing.Reject && d.Verdict != closing.Cancel:
+		return refuse("%q is neither approve, reject nor cancel", d.Verdict)
+	case len(d.Reason) > MaxReason:
+		return refuse("the reason has %d bytes, more than %d", len(d.Reason), MaxReason)
+	}
+	return nil
+}
+
+// refuse is the answer to a decision that does not count.
+func refuse(format string, args ...any) *closing.Error {
+	e := closing.Errorf(closing.NotDecided, format, args...)
+	e.Message += "; nothing was decided or changed"
+	return e
+}
