@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -58,7 +59,7 @@ func (a *AWS) authorize(r *request, o op) error {
 		for _, resource := range resources {
 			want := access{caller: r.principal, action: action, resource: resource, context: context}
 			if reason := a.decide(r.principal, want, policy, owner); reason != "" {
-				return r.service.protocol.denied(notAuthorized(r.principal, action, resource, reason))
+				return r.service.denied(notAuthorized(r.principal, action, resource, reason))
 			}
 		}
 	}
@@ -116,11 +117,14 @@ func (r *request) context() condition {
 	c := condition{
 		"aws:RequestedRegion":  {r.region},
 		"aws:PrincipalAccount": {p.Account},
-		"aws:PrincipalArn":     {cmpOr(p.roleARN, p.ARN)}, // for a role's session, the role
+		"aws:PrincipalArn":     {cmp.Or(p.roleARN, p.ARN)}, // for a role's session, the role
 		"aws:userid":           {p.UserID},
 		"aws:CurrentTime":      {r.now.UTC().Format("2006-01-02T15:04:05Z")},
 		"aws:SecureTransport":  {"true"}, // the emulator stands for the HTTPS endpoint
 		"aws:PrincipalType":    {"User"},
+	}
+	if organization := r.aws.world.Organization; organization != "" {
+		c["aws:PrincipalOrgID"] = []string{organization}
 	}
 	switch {
 	case p.root:

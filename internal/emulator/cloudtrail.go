@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -29,10 +30,10 @@ type TrailEvent struct {
 }
 
 func (e *TrailEvent) complete(account string) {
-	e.Source = cmpOr(e.Source, "quicksight.amazonaws.com")
-	e.Region = cmpOr(e.Region, "us-east-1")
-	e.Username = cmpOr(e.Username, e.Principal[strings.LastIndex(e.Principal, "/")+1:])
-	e.ID = cmpOr(e.ID, strings.ToLower(stableID(account, e.Time.String(), e.Name, e.Principal)))
+	e.Source = cmp.Or(e.Source, "quicksight.amazonaws.com")
+	e.Region = cmp.Or(e.Region, "us-east-1")
+	e.Username = cmp.Or(e.Username, e.Principal[strings.LastIndex(e.Principal, "/")+1:])
+	e.ID = cmp.Or(e.ID, strings.ToLower(stableID(account, e.Time.String(), e.Name, e.Principal)))
 }
 
 // Limits of LookupEvents: https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
@@ -195,13 +196,13 @@ func (e *TrailEvent) record(account string) string {
 // usual delay has passed. Events of data, such as S3's objects, are not in the event history.
 func (a *AWS) trail(account string, now time.Time) []TrailEvent {
 	owner := a.world.Accounts[account]
+	delay := minutes(owner.TrailDelayMinutes, 5)
 	var all []TrailEvent
 	for _, e := range owner.Trail {
-		if !e.Time.After(now) {
+		if !e.Time.Add(delay).After(now) {
 			all = append(all, e)
 		}
 	}
-	delay := minutes(owner.TrailDelayMinutes, 5)
 	for _, c := range a.journal {
 		if c.Account != account || c.Time.Add(delay).After(now) || c.Status == 0 || !recorded(c) {
 			continue

@@ -46,8 +46,8 @@ type reply struct {
 }
 
 // writeResult encodes what an operation returned: an SDK output struct for the JSON and query protocols, a struct with
-// xml tags for EC2, a ready reply for S3.
-func writeResult(r *request, result any) (reply, error) {
+// xml tags for EC2, a ready reply for S3. It also returns what the journal keeps of it.
+func writeResult(r *request, result any) (reply, any, error) {
 	if ready, ok := result.(reply); ok {
 		if ready.status == 0 {
 			ready.status = http.StatusOK
@@ -55,13 +55,13 @@ func writeResult(r *request, result any) (reply, error) {
 		if ready.header == nil {
 			ready.header = http.Header{}
 		}
-		return ready, nil
+		return ready, nil, nil
 	}
 	out := reply{status: http.StatusOK, header: http.Header{}}
-	p := r.service.protocol
+	p, wire := r.service.protocol, r.wire(result)
 	switch p {
 	case restJSON, json10, json11:
-		members, _ := r.wire(result).(map[string]any)
+		members, _ := wire.(map[string]any)
 		if p == restJSON {
 			// Status is bound to the HTTP status and never in the body.
 			if status, ok := members["Status"].(int64); ok {
@@ -75,27 +75,28 @@ func writeResult(r *request, result any) (reply, error) {
 		out.header.Set("Content-Type", p.contentType())
 		body, err := json.Marshal(members)
 		out.body = body
-		return out, err
+		delete(members, "RequestId")
+		return out, members, err
 	case query:
 		var b bytes.Buffer
 		fmt.Fprintf(&b, "<%sResponse xmlns=%q><%sResult>", r.operation, r.service.xmlns, r.operation)
-		writeQueryXML(&b, r.wire(result))
+		writeQueryXML(&b, wire)
 		fmt.Fprintf(&b, "</%sResult><ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", r.operation, r.requestID, r.operation)
 		out.header.Set("Content-Type", "text/xml")
 		out.body = b.Bytes()
-		return out, nil
+		return out, wire, nil
 	case ec2Query:
 		var b bytes.Buffer
 		start := xml.StartElement{Name: xml.Name{Local: r.operation + "Response"}, Attr: []xml.Attr{{Name: xml.Name{Local: "xmlns"}, Value: r.service.xmlns}}}
 		if err := xml.NewEncoder(&b).EncodeElement(result, start); err != nil {
-			return out, err
+			return out, nil, err
 		}
 		open, rest, _ := bytes.Cut(b.Bytes(), []byte(">"))
 		out.body = fmt.Appendf(nil, "%s><requestId>%s</requestId>%s", open, r.requestID, rest)
 		out.header.Set("Content-Type", "text/xml;charset=UTF-8")
-		return out, nil
+		return out, wire, nil
 	}
-	return out, fmt.Errorf("operation %s:%s returned %T", r.service.name, r.operation, result)
+	return out, nil, fmt.Errorf("operation %s:%s returned %T", r.service.name, r.operation, result)
 }
 
 // wire turns an SDK output struct into what travels: maps, slices and scalars with the model's names.

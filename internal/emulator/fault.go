@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -78,7 +79,7 @@ func armFaults(faults []Fault) ([]*armedFault, error) {
 		if f.Nth < 0 || f.Times < -1 {
 			return nil, fmt.Errorf("fault %d (%s): nth counts from 1 and times is at least -1", i+1, f.label())
 		}
-		f.Nth, f.Times = max(f.Nth, 1), cmpOr(f.Times, 1)
+		f.Nth, f.Times = max(f.Nth, 1), cmp.Or(f.Times, 1)
 		armed = append(armed, &armedFault{Fault: f})
 	}
 	return armed, nil

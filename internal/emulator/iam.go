@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"strings"
@@ -35,7 +36,7 @@ func getRole(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, arn, id, document := cmpOr(role.Path, "/"), role.arn(r.account, name), roleID(r.account, name), url.QueryEscape(string(trust))
+	path, arn, id, document := cmp.Or(role.Path, "/"), role.arn(r.account, name), roleID(r.account, name), url.QueryEscape(string(trust))
 	created := r.aws.world.Now
 	return &iam.GetRoleOutput{Role: &types.Role{
 		Path: &path, RoleName: &name, RoleId: &id, Arn: &arn, CreateDate: &created, AssumeRolePolicyDocument: &document,

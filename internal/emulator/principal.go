@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ func (a *AWS) rolePrincipal(account, role, session string) *principal {
 }
 
 func (r *Role) arn(account, name string) string {
-	return "arn:aws:iam::" + account + ":role/" + strings.TrimPrefix(cmpOr(r.Path, "/"), "/") + name
+	return "arn:aws:iam::" + account + ":role/" + strings.TrimPrefix(cmp.Or(r.Path, "/"), "/") + name
 }
 
 func roleID(account, role string) string { return "AROA" + stableID(account, "role", role) }

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,11 +62,11 @@ const (
 const defaultNamespace = "default"
 
 func (q *QuickSight) complete(account *Account, id string, now time.Time) error {
-	q.Status = cmpOr(q.Status, accountCreated)
-	q.IdentityRegion = cmpOr(q.IdentityRegion, "us-east-1")
-	q.AccountName = cmpOr(q.AccountName, account.Name)
-	q.Edition = cmpOr(q.Edition, "ENTERPRISE")
-	q.AuthenticationType = cmpOr(q.AuthenticationType, "IDENTITY_POOL")
+	q.Status = cmp.Or(q.Status, accountCreated)
+	q.IdentityRegion = cmp.Or(q.IdentityRegion, "us-east-1")
+	q.AccountName = cmp.Or(q.AccountName, account.Name)
+	q.Edition = cmp.Or(q.Edition, "ENTERPRISE")
+	q.AuthenticationType = cmp.Or(q.AuthenticationType, "IDENTITY_POOL")
 	if q.TerminationProtection == nil {
 		q.TerminationProtection = new(q.Status != unsubscribed)
 	}
@@ -86,10 +87,10 @@ func (q *QuickSight) complete(account *Account, id string, now time.Time) error 
 		q.Users[i].complete(id, q.IdentityRegion)
 	}
 	for i := range q.Groups {
-		q.Groups[i].Namespace = cmpOr(q.Groups[i].Namespace, defaultNamespace)
+		q.Groups[i].Namespace = cmp.Or(q.Groups[i].Namespace, defaultNamespace)
 	}
 	for i := range q.Assignments {
-		q.Assignments[i].Namespace = cmpOr(q.Assignments[i].Namespace, defaultNamespace)
+		q.Assignments[i].Namespace = cmp.Or(q.Assignments[i].Namespace, defaultNamespace)
 	}
 	for _, region := range sortedKeys(q.Regions) {
 		if err := q.Regions[region].complete(account, id, region, now); err != nil {
@@ -138,15 +139,23 @@ func (q *QuickSight) end(at time.Time) {
 
 // active reports whether the account can be used: every status but the ones before sign-up and after the end.
 func (q *QuickSight) active() bool {
-	return q != nil && !slices.Contains([]string{unsubscribed, "CREATION_FAILED", "SIGNUP_ATTEMPT_IN_PROGRESS"}, q.Status)
+	return !slices.Contains([]string{unsubscribed, "CREATION_FAILED", "SIGNUP_ATTEMPT_IN_PROGRESS"}, q.Status)
 }
 
 // quickSightRegion is what the account has in the call's Region; reading leaves no trace in the world.
 func (r *request) quickSightRegion() *QuickSightRegion {
-	if region := r.acct().QuickSight.Regions[r.region]; region != nil {
+	if region := r.quickSight().Regions[r.region]; region != nil {
 		return region
 	}
 	return &QuickSightRegion{}
+}
+
+// quickSight is the caller's QuickSight; an account that never signed up for it has an ended, empty one.
+func (r *request) quickSight() *QuickSight {
+	if q := r.acct().QuickSight; q != nil {
+		return q
+	}
+	return &QuickSight{Status: unsubscribed, IdentityRegion: r.region, TerminationProtection: new(false)}
 }
 
 func (r *request) quickSightARN(resource string) string {
@@ -194,7 +203,7 @@ func checkOwnAccount(r *request) error {
 
 // checkSubscribed has the texts of TF PR 32323: one for the users' side, one for the assets'.
 func checkSubscribed(r *request) error {
-	if r.acct().QuickSight.active() {
+	if r.quickSight().active() {
 		return nil
 	}
 	if slices.Contains(identityOperations, r.operation) || strings.HasSuffix(r.operation, "Namespace") || strings.HasSuffix(r.operation, "Namespaces") {
@@ -204,7 +213,7 @@ func checkSubscribed(r *request) error {
 }
 
 func checkIdentityRegion(r *request) error {
-	if home := r.acct().QuickSight.IdentityRegion; home != r.region {
+	if home := r.quickSight().IdentityRegion; home != r.region {
 		return &APIError{Code: "AccessDeniedException", Status: 401, Message: fmt.Sprintf(
 			"Operation is being called from endpoint %s, but your identity region is %s. Please use the %s endpoint.", r.region, home, home)}
 	}
@@ -219,7 +228,7 @@ func checkNamespacesRegion(r *request) error {
 }
 
 func checkSubscriptionRegion(r *request) error {
-	if r.aws.assume("subscription-from-other-region") == "answers" || !r.acct().QuickSight.active() {
+	if r.aws.assume("subscription-from-other-region") == "answers" || !r.quickSight().active() {
 		return nil
 	}
 	return checkIdentityRegion(r)
@@ -231,7 +240,7 @@ var enterpriseOperations = []string{
 }
 
 func checkEdition(r *request) error {
-	if r.acct().QuickSight.Edition == "STANDARD" {
+	if r.quickSight().Edition == "STANDARD" {
 		return &APIError{Code: "AccessDeniedException", Status: 401, Message: r.operation + " is disabled for STANDARD Edition"}
 	}
 	return nil

@@ -47,7 +47,7 @@ func describeAccountSubscription(r *request) (any, error) {
 }
 
 func describeAccountSettings(r *request) (any, error) {
-	q := r.acct().QuickSight
+	q := r.quickSight()
 	settings := &types.AccountSettings{
 		AccountName: &q.AccountName, DefaultNamespace: aws.String(defaultNamespace), Edition: types.Edition(q.Edition),
 		NotificationEmail: optional(q.NotificationEmail), PublicSharingEnabled: q.PublicSharing,
@@ -60,7 +60,7 @@ func describeAccountSettings(r *request) (any, error) {
 }
 
 func updateAccountSettings(r *request) (any, error) {
-	q := r.acct().QuickSight
+	q := r.quickSight()
 	if namespace := r.str("DefaultNamespace"); namespace != defaultNamespace {
 		return nil, apiError("InvalidParameterValueException", "DefaultNamespace %s is not valid; currently the default is default", namespace)
 	}
@@ -92,7 +92,7 @@ func (q *QuickSight) remember(now time.Time) {
 }
 
 func checkUnsubscribing(r *request) error {
-	if r.acct().QuickSight.Status == unsubscribeInProgress {
+	if r.quickSight().Status == unsubscribeInProgress {
 		return apiError("PreconditionNotMetException", "Account %s is already being unsubscribed", r.account)
 	}
 	return nil
@@ -100,7 +100,7 @@ func checkUnsubscribing(r *request) error {
 
 // checkProtection has a text of its own: no source shows AWS's.
 func checkProtection(r *request) error {
-	if *r.acct().QuickSight.TerminationProtection {
+	if *r.quickSight().TerminationProtection {
 		return apiError("PreconditionNotMetException", "Account %s has termination protection enabled", r.account)
 	}
 	return nil
@@ -110,7 +110,7 @@ func checkLeftoverNamespaces(r *request) error {
 	if r.aws.assume("leftover-namespace") != "blocks" {
 		return nil
 	}
-	for _, n := range r.acct().QuickSight.Namespaces {
+	for _, n := range r.quickSight().Namespaces {
 		if n.Name != defaultNamespace {
 			return apiError("PreconditionNotMetException", "Account %s still has namespace %s", r.account, n.Name)
 		}
@@ -119,14 +119,14 @@ func checkLeftoverNamespaces(r *request) error {
 }
 
 func deleteAccountSubscription(r *request) (any, error) {
-	q := r.acct().QuickSight
+	q := r.quickSight()
 	q.remember(r.now)
 	q.Status, q.UnsubscribeStarted = unsubscribeInProgress, &r.now
 	return &quicksight.DeleteAccountSubscriptionOutput{Status: http.StatusAccepted}, nil
 }
 
 func describeIPRestriction(r *request) (any, error) {
-	rules := r.acct().QuickSight.IPRestriction
+	rules := r.quickSight().IPRestriction
 	out := &quicksight.DescribeIpRestrictionOutput{AwsAccountId: &r.account, Enabled: new(len(rules) > 0), IpRestrictionRuleMap: map[string]string{}}
 	for block, description := range rules {
 		out.IpRestrictionRuleMap[block] = description

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -170,11 +171,11 @@ func (k assetKind) summary(asset *Asset) (reflect.Value, error) {
 func (region *QuickSightRegion) complete(account *Account, id, name string, now time.Time) error {
 	for _, kind := range assetKinds {
 		for i, asset := range *kind.of(&region.Assets) {
-			asset.ID = cmpOr(asset.ID, slug(asset.Name))
+			asset.ID = cmp.Or(asset.ID, slug(asset.Name))
 			if asset.ID == "" {
 				return fmt.Errorf("%s %d has neither name nor id", kind.resource, i+1)
 			}
-			asset.ARN = cmpOr(asset.ARN, "arn:aws:quicksight:"+name+":"+id+":"+kind.resource+"/"+asset.ID)
+			asset.ARN = cmp.Or(asset.ARN, "arn:aws:quicksight:"+name+":"+id+":"+kind.resource+"/"+asset.ID)
 			if asset.Created.IsZero() {
 				asset.Created = now.AddDate(-1, 0, 0)
 			}
@@ -225,7 +226,7 @@ func listRefreshSchedules(r *request) (any, error) {
 }
 
 func listCustomPermissions(r *request) (any, error) {
-	cut, next, err := quickSightPage(r, r.acct().QuickSight.CustomPermissions)
+	cut, next, err := quickSightPage(r, r.quickSight().CustomPermissions)
 	out := &quicksight.ListCustomPermissionsOutput{CustomPermissionsList: []types.CustomPermissions{}, NextToken: next}
 	for _, name := range cut {
 		arn := r.quickSightARN("custompermissions/" + name)
@@ -235,7 +236,7 @@ func listCustomPermissions(r *request) (any, error) {
 }
 
 func listBrands(r *request) (any, error) {
-	cut, next, err := quickSightPage(r, r.acct().QuickSight.Brands)
+	cut, next, err := quickSightPage(r, r.quickSight().Brands)
 	out := &quicksight.ListBrandsOutput{Brands: []types.BrandSummary{}, NextToken: next}
 	for _, name := range cut {
 		id := slug(name)

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,12 +27,12 @@ type VPCConnection struct {
 }
 
 func (c *VPCConnection) complete(account *Account, id, region string, now time.Time) error {
-	c.ID = cmpOr(c.ID, slug(c.Name))
+	c.ID = cmp.Or(c.ID, slug(c.Name))
 	if c.ID == "" || c.VPCID == "" || len(c.SubnetIDs) == 0 {
 		return fmt.Errorf("VPC connection %q needs a name, vpcId and subnetIds", c.Name)
 	}
-	c.RoleARN = cmpOr(c.RoleARN, "arn:aws:iam::"+id+":role/aws-quicksight-vpc-role")
-	c.Status = cmpOr(c.Status, string(types.VPCConnectionResourceStatusCreationSuccessful))
+	c.RoleARN = cmp.Or(c.RoleARN, "arn:aws:iam::"+id+":role/aws-quicksight-vpc-role")
+	c.Status = cmp.Or(c.Status, string(types.VPCConnectionResourceStatusCreationSuccessful))
 	if c.Updated.IsZero() {
 		c.Updated = now.AddDate(-1, 0, 0)
 	}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -139,7 +140,7 @@ const bundleHost = "quicksight-asset-bundles.s3."
 
 // download serves a finished bundle; ok is false where the request asks for something else.
 func (a *AWS) download(in *http.Request) (out reply, ok bool) {
-	region, found := strings.CutPrefix(cmpOr(in.Host, in.URL.Host), bundleHost)
+	region, found := strings.CutPrefix(cmp.Or(in.Host, in.URL.Host), bundleHost)
 	if !found || in.Method != http.MethodGet {
 		return reply{}, false
 	}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -21,8 +22,8 @@ type Namespace struct {
 }
 
 func (n *Namespace) complete(home string) {
-	n.Status = cmpOr(n.Status, "CREATED")
-	n.CapacityRegion = cmpOr(n.CapacityRegion, home)
+	n.Status = cmp.Or(n.Status, "CREATED")
+	n.CapacityRegion = cmp.Or(n.CapacityRegion, home)
 }
 
 // settle reports whether the namespace is gone.
@@ -86,15 +87,15 @@ type QuickSightUser struct {
 }
 
 func (u *QuickSightUser) complete(account, home string) {
-	u.Namespace = cmpOr(u.Namespace, defaultNamespace)
-	u.Role = cmpOr(u.Role, "READER")
+	u.Namespace = cmp.Or(u.Namespace, defaultNamespace)
+	u.Role = cmp.Or(u.Role, "READER")
 	if u.IdentityType == "" {
 		u.IdentityType = "QUICKSIGHT"
 		if strings.Contains(u.UserName, "/") { // a role's session is registered as role/session
 			u.IdentityType = "IAM"
 		}
 	}
-	u.ARN = cmpOr(u.ARN, "arn:aws:quicksight:"+home+":"+account+":user/"+u.Namespace+"/"+u.UserName)
+	u.ARN = cmp.Or(u.ARN, "arn:aws:quicksight:"+home+":"+account+":user/"+u.Namespace+"/"+u.UserName)
 }
 
 // QuickSightGroup is a group of one namespace.
@@ -138,7 +139,7 @@ func (r *request) namespaceInfo(n *Namespace) types.NamespaceInfoV2 {
 }
 
 func listNamespaces(r *request) (any, error) {
-	cut, next, err := quickSightPage(r, r.acct().QuickSight.Namespaces)
+	cut, next, err := quickSightPage(r, r.quickSight().Namespaces)
 	out := &quicksight.ListNamespacesOutput{Namespaces: []types.NamespaceInfoV2{}, NextToken: next}
 	for _, n := range cut {
 		out.Namespaces = append(out.Namespaces, r.namespaceInfo(n))
@@ -147,7 +148,7 @@ func listNamespaces(r *request) (any, error) {
 }
 
 func (r *request) findNamespace() (*Namespace, error) {
-	n := r.acct().QuickSight.namespace(r.str("Namespace"))
+	n := r.quickSight().namespace(r.str("Namespace"))
 	if n == nil {
 		return nil, &APIError{Code: "ResourceNotFoundException", Status: 404, Message: "Namespace " + r.str("Namespace") + " not found in account " + r.account}
 	}
@@ -186,7 +187,7 @@ func listUsers(r *request) (any, error) {
 	if _, err := r.findNamespace(); err != nil {
 		return nil, err
 	}
-	users := keep(r.acct().QuickSight.Users, func(u QuickSightUser) bool { return u.Namespace == r.str("Namespace") })
+	users := keep(r.quickSight().Users, func(u QuickSightUser) bool { return u.Namespace == r.str("Namespace") })
 	cut, next, err := quickSightPage(r, users)
 	out := &quicksight.ListUsersOutput{UserList: []types.User{}, NextToken: next}
 	for _, u := range cut {
@@ -203,7 +204,7 @@ func listGroups(r *request) (any, error) {
 	if _, err := r.findNamespace(); err != nil {
 		return nil, err
 	}
-	groups := keep(r.acct().QuickSight.Groups, func(g QuickSightGroup) bool { return g.Namespace == r.str("Namespace") })
+	groups := keep(r.quickSight().Groups, func(g QuickSightGroup) bool { return g.Namespace == r.str("Namespace") })
 	cut, next, err := quickSightPage(r, groups)
 	out := &quicksight.ListGroupsOutput{GroupList: []types.Group{}, NextToken: next}
 	for _, g := range cut {
@@ -217,12 +218,12 @@ func listIAMPolicyAssignments(r *request) (any, error) {
 	if _, err := r.findNamespace(); err != nil {
 		return nil, err
 	}
-	assignments := keep(r.acct().QuickSight.Assignments, func(a PolicyAssignment) bool { return a.Namespace == r.str("Namespace") })
+	assignments := keep(r.quickSight().Assignments, func(a PolicyAssignment) bool { return a.Namespace == r.str("Namespace") })
 	cut, next, err := quickSightPage(r, assignments)
 	out := &quicksight.ListIAMPolicyAssignmentsOutput{IAMPolicyAssignments: []types.IAMPolicyAssignmentSummary{}, NextToken: next}
 	for _, a := range cut {
 		out.IAMPolicyAssignments = append(out.IAMPolicyAssignments, types.IAMPolicyAssignmentSummary{
-			AssignmentName: &a.AssignmentName, AssignmentStatus: types.AssignmentStatus(cmpOr(a.Status, "ENABLED")),
+			AssignmentName: &a.AssignmentName, AssignmentStatus: types.AssignmentStatus(cmp.Or(a.Status, "ENABLED")),
 		})
 	}
 	return out, err

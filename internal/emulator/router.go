@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +16,7 @@ import (
 func (a *AWS) route(r *request, in *http.Request, s signature) error {
 	name := s.service
 	if name == "" { // unsigned: the host tells enough to refuse in the service's own protocol
-		name, _, _ = strings.Cut(in.Host, ".")
+		name, _, _ = strings.Cut(cmp.Or(in.Host, in.URL.Host), ".")
 	}
 	r.service = a.services[name]
 	if r.service == nil {

@@ -3,6 +3,7 @@ package emulator
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/md5" //nolint:gosec // S3's ETag of a single-part object is the MD5 of its body
 	"encoding/base64"
 	"encoding/hex"
@@ -115,7 +116,7 @@ var s3Rules = []rule{
 
 // routeS3 reads bucket and key from host and path, in both styles.
 func (r *request) routeS3(in *http.Request) error {
-	host := cmpOr(in.Host, in.URL.Host)
+	host := cmp.Or(in.Host, in.URL.Host)
 	path := strings.TrimPrefix(in.URL.EscapedPath(), "/")
 	bucket, rest, virtual := strings.Cut(host, ".s3.")
 	if !virtual || !strings.Contains(rest, "amazonaws.com") {
@@ -317,7 +318,7 @@ func checkAbsent(r *request) error {
 	policy, owner := bucketPolicy(r)
 	want := access{caller: r.principal, action: "s3:ListBucket", resource: bucketResource(r)[0], context: r.context()}
 	if reason := r.aws.decide(r.principal, want, policy, owner); reason != "" {
-		return r.service.protocol.denied(notAuthorized(r.principal, "s3:ListBucket", want.resource, reason))
+		return r.service.denied(notAuthorized(r.principal, "s3:ListBucket", want.resource, reason))
 	}
 	return nil
 }
@@ -333,7 +334,7 @@ func checkBucketKey(r *request) error {
 		want.action = "kms:GenerateDataKey"
 	}
 	if reason := r.aws.refusal(r.principal, want); reason != "" {
-		return r.service.protocol.denied(notAuthorized(r.principal, want.action, want.resource, reason))
+		return r.service.denied(notAuthorized(r.principal, want.action, want.resource, reason))
 	}
 	return nil
 }
@@ -378,7 +379,7 @@ func getObject(r *request) (any, error) {
 	out := reply{header: http.Header{
 		"Etag":             {object.etag()},
 		"X-Amz-Version-Id": {object.ID},
-		"Content-Type":     {cmpOr(object.ContentType, "binary/octet-stream")},
+		"Content-Type":     {cmp.Or(object.ContentType, "binary/octet-stream")},
 		"Last-Modified":    {object.Modified.UTC().Format(http.TimeFormat)},
 	}}
 	for name, value := range object.Metadata {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -85,8 +86,8 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	routeErr := a.route(r, in, sig)
 	if r.service == nil {
 		// Nothing is known about the protocol, so the plainest JSON answer has to do.
-		r.service = &service{name: cmpOr(sig.service, in.Host), protocol: restJSON}
-		r.operation = cmpOr(in.Header.Get("X-Amz-Target"), in.Method+" "+in.URL.Path)
+		r.service = &service{name: cmp.Or(sig.service, in.Host, in.URL.Host), protocol: restJSON}
+		r.operation = cmp.Or(in.Header.Get("X-Amz-Target"), in.Method+" "+in.URL.Path)
 	}
 	call := a.open(r)
 	fault := a.fault(call)
@@ -111,8 +112,9 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		result, err = a.perform(r, in, sig)
 	}
 	if err == nil && !out.lost {
-		if out, err = writeResult(r, result); err == nil {
-			call.Response = canonical(r.wire(result))
+		var kept any
+		if out, kept, err = writeResult(r, result); err == nil {
+			call.Response = canonical(kept)
 		}
 	}
 	if fault != nil && fault.AfterEffect && err == nil {
@@ -128,15 +130,15 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		}
 		call.Error, call.Message, call.Response = refused.Code, refused.Message, nil
 		out = writeError(r.service.protocol, refused, r.requestID)
-		if r.service.protocol == s3XML && in.Method == http.MethodHead {
-			out.body = nil
-		}
 	}
 	if !out.lost {
 		call.Status = out.status
 		out.header.Set("X-Amzn-Requestid", r.requestID)
 		out.header.Set(LatencyHeader, strconv.FormatInt(int64(call.Latency), 10))
 		out.header.Set("Content-Length", strconv.Itoa(len(out.body)))
+		if in.Method == http.MethodHead {
+			out.body = nil
+		}
 	}
 	if r.principal != nil {
 		call.Account, call.Principal = r.account, r.principal.ARN

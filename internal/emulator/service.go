@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -11,10 +12,18 @@ type service struct {
 	protocol   protocol
 	xmlns      string // query protocols
 	target     string // JSON protocols: prefix of X-Amz-Target
+	denial     string // error code of a refusal by IAM where it is not the protocol's usual one
 	lowerCamel bool   // JSON member names start in lower case
 	operations map[string]op
 	rules      []rule
 	before     func(*request) error // runs once the caller is authorized, before validation and rules; may be nil
+}
+
+// denied is how the service says that IAM refused.
+func (s *service) denied(message string) *APIError {
+	e := s.protocol.denied(message)
+	e.Code = cmp.Or(s.denial, e.Code)
+	return e
 }
 
 // op is one operation of a service.
@@ -83,7 +92,7 @@ func services() map[string]*service {
 		{name: "ds", protocol: json11, target: "DirectoryService_20150416", operations: directoryServiceOperations, rules: directoryServiceRules},
 		{name: "sts", protocol: query, xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations, rules: stsRules},
 		{name: "iam", protocol: query, xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations},
-		{name: "sns", protocol: query, xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
+		{name: "sns", protocol: query, denial: "AuthorizationError", xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
 		{name: "ssm", protocol: json11, target: "AmazonSSM", operations: ssmOperations},
 		{name: "states", protocol: json10, target: "AWSStepFunctions", lowerCamel: true, operations: statesOperations, rules: statesRules},
 		{name: "cloudtrail", protocol: json11, target: "CloudTrail_20131101", operations: cloudTrailOperations, rules: cloudTrailRules},

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -64,7 +65,7 @@ func (s *signature) valid(r *http.Request, body []byte, secret string) bool {
 	for _, name := range s.signed {
 		values := r.Header.Values(name)
 		if name == "host" {
-			values = []string{cmpOr(r.Host, r.URL.Host)}
+			values = []string{cmp.Or(r.Host, r.URL.Host)}
 		}
 		if name == "content-length" && len(values) == 0 {
 			values = []string{r.Header.Get("Content-Length")}
@@ -87,7 +88,7 @@ func (s *signature) valid(r *http.Request, body []byte, secret string) bool {
 		sum := sha256.Sum256(body)
 		payload = hex.EncodeToString(sum[:])
 	}
-	path := cmpOr(r.URL.EscapedPath(), "/")
+	path := cmp.Or(r.URL.EscapedPath(), "/")
 	if s.service != "s3" {
 		path = escapePath(path) // every service but S3 escapes the path once more
 	}

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -11,7 +12,7 @@ import (
 )
 
 // Machines are the Step Functions executions, which live in the replay. Errors are *APIError with the code that
-// Step Functions documents for the operation.
+// Step Functions documents for the operation. A method runs while the emulator serves the call, so it must not call AWS itself.
 type Machines interface {
 	DescribeExecution(arn string) (Execution, bool)
 	SendTaskSuccess(token, output string) error
@@ -136,7 +137,7 @@ func startExecution(r *request) (any, error) {
 	if name == "" { // AWS gives a UUID
 		name = r.requestID
 	}
-	input := cmpOr(r.str("input"), "{}")
+	input := cmp.Or(r.str("input"), "{}")
 	arn, start, err := r.aws.machines.StartExecution(r.str("stateMachineArn"), name, input)
 	return &sfn.StartExecutionOutput{ExecutionArn: &arn, StartDate: &start}, err
 }

@@ -71,7 +71,7 @@ func assumeRole(r *request) (any, error) {
 		return nil, err
 	}
 	if r.principal.root {
-		return nil, r.service.protocol.denied("Roles may not be assumed by root accounts.")
+		return nil, r.service.denied("Roles may not be assumed by root accounts.")
 	}
 	if err := r.mayAssume(account, role, arn); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (a *AWS) role(arn string) (account string, role *Role, name string, err err
 // policies must allow it unless a role of the same account trusts the caller by name.
 func (r *request) mayAssume(account string, role *Role, arn string) error {
 	// Across accounts AWS gives no reason, and a role that does not exist looks like one that does not trust.
-	refused := r.service.protocol.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
+	refused := r.service.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
 	if role == nil {
 		return refused
 	}
@@ -154,7 +154,7 @@ func (r *request) mayAssume(account string, role *Role, arn string) error {
 	case account == r.account && byName && reason == noIdentityPolicy("sts:AssumeRole"):
 		return nil
 	case account == r.account:
-		return r.service.protocol.denied(notAuthorized(r.principal, "sts:AssumeRole", arn, reason))
+		return r.service.denied(notAuthorized(r.principal, "sts:AssumeRole", arn, reason))
 	}
 	return refused
 }

@@ -15,10 +15,11 @@ import (
 // World is all that AWS knows: a few accounts. It is plain data, written by hand as JSON, copied through JSON, and at
 // the same time the emulator's live state; omitted parts have AWS's defaults.
 type World struct {
-	Now      time.Time           `json:"now"`           // the virtual clock's start
-	Hub      string              `json:"hub,omitempty"` // the account that default role trust admits
-	Accounts map[string]*Account `json:"accounts"`
-	Sessions map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
+	Now          time.Time           `json:"now"`                    // the virtual clock's start
+	Hub          string              `json:"hub,omitempty"`          // the account that default role trust admits
+	Organization string              `json:"organization,omitempty"` // id of the organization that all accounts belong to
+	Accounts     map[string]*Account `json:"accounts"`
+	Sessions     map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
 }
 
 // Account is one AWS account.
@@ -59,16 +60,16 @@ const DefaultSecret = "emulated-secret-access-key"
 
 // Role is an IAM role. Without Policies its identity policies allow everything.
 type Role struct {
-	Path     string   `json:"path,omitempty"`  // default "/"
-	Trust    *Policy  `json:"trust,omitempty"` // default: the own account and the hub
-	Policies []Policy `json:"policies,omitempty"`
+	Path     string   `json:"path,omitempty"`    // default "/"
+	Trust    *Policy  `json:"trust,omitempty"`   // default: the own account and the hub
+	Policies []Policy `json:"policies,omitzero"` // an empty list allows nothing
 	Boundary *Policy  `json:"boundary,omitempty"`
 }
 
 // User is an IAM user. Without Policies its identity policies allow everything.
 type User struct {
 	Path     string   `json:"path,omitempty"`
-	Policies []Policy `json:"policies,omitempty"`
+	Policies []Policy `json:"policies,omitzero"` // an empty list allows nothing
 	Boundary *Policy  `json:"boundary,omitempty"`
 }
 
@@ -183,12 +184,3 @@ func (w *World) trust(account string, role *Role) *Policy {
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// cmpOr returns value, or fallback where value is zero.
-func cmpOr[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
-}
