@@ -24,6 +24,8 @@ type Host struct {
 	Lookup func(name string) (string, bool) // the function's environment
 	AWS    aws.Config                       // of the hub, with the function's role: region, credentials, transport, retryer
 	Logs   io.Writer
+	// SkipGuard is the step.Env's, for a replay that shows what a guard is good for.
+	SkipGuard string
 }
 
 // Function is a step as Lambda invokes it: JSON in, JSON out. Its context must carry Lambda's own (lambdacontext), whose request
@@ -88,7 +90,7 @@ func environment(host Host) (step.Env, error) {
 		return step.Env{}, err
 	}
 	return step.Env{
-		Config: config, AWS: clients, Log: logger(host.Logs),
+		Config: config, AWS: clients, Log: logger(host.Logs), SkipGuard: host.SkipGuard,
 		Record: record.New(s3.NewFromConfig(host.AWS), config.Bucket, nonce),
 	}, nil
 }
