@@ -506,7 +506,7 @@ func TestDeleteVPC(t *testing.T) {
 	lab.must(t, `DeleteVpc {"VpcId": "vpc-1"}`)
 	n := lab.aws.World().Accounts["111122223333"].Network["us-east-1"]
 	got := []int{len(n.VPCs), len(n.SecurityGroups), len(n.RouteTables), len(n.NetworkACLs), len(n.FlowLogs), len(n.DHCPOptions)}
-	if diff := cmp.Diff([]int{1, 1, 1, 1, 0, 1}, got); diff != "" {
+	if diff := cmp.Diff([]int{1, 1, 1, 1, 0, 2}, got); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 }
@@ -877,7 +877,7 @@ func TestTearDown(t *testing.T) {
 		l.each(func(r resource) { left = append(left, r.resource().ID) })
 	}
 	want := []string{
-		"vpc-2", "subnet-3", derivedID("rtb", "vpc-2"), derivedID("sg", "vpc-2"), derivedID("acl", "vpc-2"), "nat-1", "eipalloc-1", derivedID("eni", "i-1", "subnet-3"), "i-1",
+		derivedID("dopt", "111122223333", "us-east-1"), "vpc-2", "subnet-3", derivedID("rtb", "vpc-2"), derivedID("sg", "vpc-2"), derivedID("acl", "vpc-2"), "nat-1", "eipalloc-1", derivedID("eni", "i-1", "subnet-3"), "i-1",
 	}
 	if diff := cmp.Diff(want, left); diff != "" {
 		t.Errorf("what is left (-want +got):\n%s", diff)

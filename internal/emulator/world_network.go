@@ -105,7 +105,7 @@ type VPC struct {
 	CIDR        string   `json:"cidr,omitempty"`        // 10.0.0.0/16
 	CIDRs       []string `json:"cidrs,omitempty"`       // secondary blocks
 	Default     bool     `json:"default,omitempty"`     // the region's default VPC
-	DHCPOptions string   `json:"dhcpOptions,omitempty"` // id; "default" otherwise
+	DHCPOptions string   `json:"dhcpOptions,omitempty"` // id; the region's own set otherwise, "default" for none at all
 }
 
 // Subnet is a range of a VPC in one zone.

@@ -61,11 +61,12 @@ var prefixes = []string{
 	"dopt", "vpc", "subnet", "rtb", "sg", "acl", "igw", "eigw", "nat", "eipalloc", "vpce", "eni", "i", "pcx", "vgw", "vpn", "tgw-attach", "cagw", "eice", "cvpn-endpoint", "fl",
 }
 
+// ids names what the world did not. The time keeps what appears later from taking the id of something that has gone.
 func (c completion) ids() {
 	for i, l := range c.lists() {
 		position := 0
 		l.each(func(r resource) {
-			defaults(&r.resource().ID, derivedID(prefixes[i], c.account, c.region, fmt.Sprint(position)))
+			defaults(&r.resource().ID, derivedID(prefixes[i], c.account, c.region, c.now.UTC().String(), fmt.Sprint(position)))
 			defaults(&r.resource().Owner, c.account)
 			position++
 		})
@@ -76,7 +77,7 @@ func (c completion) vpcs() {
 	for _, vpc := range c.VPCs {
 		defaults(&vpc.State, "available")
 		defaults(&vpc.CIDR, "10.0.0.0/16")
-		defaults(&vpc.DHCPOptions, "default")
+		defaults(&vpc.DHCPOptions, c.defaultDHCPOptions())
 		of := func(owner string, id string) Resource { return Resource{ID: id, Owner: owner} }
 		if !c.RouteTables.any(func(t *RouteTable) bool { return t.VPC == vpc.ID && t.Main }) {
 			c.RouteTables = append(c.RouteTables, &RouteTable{Resource: of(vpc.Owner, derivedID("rtb", vpc.ID)), VPC: vpc.ID, Main: true})
@@ -92,6 +93,19 @@ func (c completion) vpcs() {
 			})
 		}
 	}
+}
+
+// defaultDHCPOptions is the id of the region's own set: https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html
+func (c completion) defaultDHCPOptions() string {
+	id := derivedID("dopt", c.account, c.region)
+	if _, ok := c.DHCPOptions.find(id); !ok {
+		domain := c.region + ".compute.internal"
+		if c.region == "us-east-1" {
+			domain = "ec2.internal"
+		}
+		c.DHCPOptions = append(c.DHCPOptions, &DHCPOptions{Resource: Resource{ID: id, Owner: c.account}, DomainName: domain, Servers: []string{"AmazonProvidedDNS"}})
+	}
+	return id
 }
 
 // defaultGroup is the id of a VPC's default security group.
