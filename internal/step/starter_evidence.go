@@ -19,9 +19,6 @@ import (
 // administrator with the permissions to unsubscribe; no API names the creator, so evidence is all there is.
 const aboutStarter = "starter"
 
-// unverified is the starter of a run whose start CloudTrail does not show.
-const unverified = "unverified"
-
 // creationEvents are what CloudTrail calls signing up, by the API and in the console.
 // https://docs.aws.amazon.com/quicksight/latest/user/logging-non-api.html
 var creationEvents = []string{"CreateAccountSubscription", "CreateAccount"}
@@ -57,7 +54,7 @@ func creationEvidence(ctx context.Context, target aws.Config, region string) (ev
 // administratorEvidence compares a starter with the QuickSight administrators. QuickSight's names are those of IAM users
 // and of role sessions ("role/session"), so that the end of an ARN is what can be compared.
 func administratorEvidence(starter string, users []closing.User) []closing.Evidence {
-	if starter == "" || starter == unverified {
+	if starter == "" || starter == closing.Unverified {
 		return nil
 	}
 	_, name, _ := strings.Cut(starter, "/")

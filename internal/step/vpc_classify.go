@@ -38,15 +38,22 @@ type belongings struct {
 	Account     string
 	Directory   string // the id of the directory that goes; "" where none does
 	Group       string // that directory's security group
+	Subscribed  bool   // there is, or was when the plan was made, a subscription whose VPC connections go with it
 	Connections []closing.VPCConnection
 }
 
 // belongingsOf are those of a plan.
 func belongingsOf(m closing.Material) belongings {
-	b := belongings{Account: m.AccountID, Connections: m.VPCConnections}
+	b := belongings{Account: m.AccountID, Subscribed: m.Subscription != nil, Connections: m.VPCConnections}
 	if m.Directory.Fate == closing.FateDelete {
 		b.Directory, b.Group = m.Directory.ID, m.Directory.SecurityGroup
 	}
+	return b
+}
+
+// with are the belongings where a directory goes, too.
+func (b belongings) with(d closing.Directory) belongings {
+	b.Directory, b.Group = d.ID, d.SecurityGroup
 	return b
 }
 
@@ -279,7 +286,7 @@ func (c *classifier) interfaces() {
 			c.goes("eni", e.NetworkInterfaceId)
 		case ofDirectory != nil && c.directory(ofDirectory[1]) != nil:
 			c.refuse("interface", e.NetworkInterfaceId, "of directory %s", ofDirectory[1])
-		case e.InterfaceType == types.NetworkInterfaceTypeQuicksight || c.ofConnection(id):
+		case c.own.Subscribed && (e.InterfaceType == types.NetworkInterfaceTypeQuicksight || c.ofConnection(id)):
 			c.goes("eni", e.NetworkInterfaceId)
 		case aws.ToString(e.OwnerId) != c.own.Account || e.Status != types.NetworkInterfaceStatusAvailable || managed(e):
 			c.refuse("interface", e.NetworkInterfaceId, "%s", ownerOf(e))

@@ -183,7 +183,7 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 				func(p *ec2.DescribeFlowLogsOutput) { n.FlowLogs = append(n.FlowLogs, p.FlowLogs...) })
 		}},
 	}
-	if options := n.customDHCPOptions(vpcs); len(options) > 0 {
+	if options := n.customDHCPOptions(); len(options) > 0 {
 		reads = append(reads, read{"ec2:DescribeDhcpOptions", func(ctx context.Context) error {
 			out, err := api.DescribeDhcpOptions(ctx, &ec2.DescribeDhcpOptionsInput{DhcpOptionsIds: options})
 			if err != nil {
@@ -217,12 +217,12 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	return nil
 }
 
-// customDHCPOptions are the option sets of VPCs that are not Amazon's default one.
-func (n *network) customDHCPOptions(vpcs []string) []string {
+// customDHCPOptions are the option sets of the region's VPCs that are not Amazon's default one.
+func (n *network) customDHCPOptions() []string {
 	var ids []string
-	for _, id := range vpcs {
-		if v := n.vpc(id); v != nil && aws.ToString(v.DhcpOptionsId) != "default" {
-			ids = append(ids, aws.ToString(v.DhcpOptionsId))
+	for _, v := range n.VPCs {
+		if id := aws.ToString(v.DhcpOptionsId); id != "default" {
+			ids = append(ids, id)
 		}
 	}
 	return distinct(ids)

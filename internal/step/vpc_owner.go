@@ -25,6 +25,7 @@ var ownersByType = map[string]string{
 	"nat_gateway":                      "a NAT gateway",
 	"natGateway":                       "a NAT gateway",
 	"network_load_balancer":            "a Network Load Balancer",
+	"quicksight":                       "a QuickSight VPC connection that outlived its subscription",
 	"transit_gateway":                  "a transit gateway",
 	"trunk":                            "an ECS or EKS node",
 	"vpc_endpoint":                     "a VPC endpoint",

@@ -1,0 +1,390 @@
+package step
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+)
+
+// TakeInventory looks at everything that a closing would destroy and writes it down as a plan: plan-1.json, or retake-<round>.json
+// for the action "retake". It goes on where it was where one invocation is too short.
+func TakeInventory(env Env) Handler {
+	return func(ctx context.Context, in Input) (Result, error) {
+		folder := env.folder(in)
+		request, err := folder.Request(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		target, err := env.AWS.Target(ctx, Access{Account: in.Run.AccountID, Role: RoleRead, Policy: ReadPolicy()})
+		if err != nil {
+			return Result{}, err
+		}
+		round, name, kept := 1, record.PlanName(1), "1"
+		if in.Action == ActionRetake {
+			round, name, kept = in.Run.Round, record.RetakeName(in.Run.Round), fmt.Sprintf("retake-%d", in.Run.Round)
+		}
+		taken, err := takeInventory(ctx, env, inventoryTask{
+			Folder: folder, Name: kept, Target: target, Request: request, IdentityRegion: in.Run.IdentityRegion, Starter: in.Run.Starter,
+		})
+		if err != nil {
+			return Result{}, err
+		}
+		if !taken.Done {
+			remaining := ListOf(taken.Remaining...)
+			if err := in.overdue(clock.Now(ctx), env.Config.InventoryBudget, remaining); err != nil {
+				return Result{}, err
+			}
+			return in.waiting(time.Second, 10*time.Second, remaining, ListOf()), nil
+		}
+		plan, err := folder.PutPlan(ctx, name, closing.Plan{Round: round, Material: taken.Material, Observed: taken.Observed})
+		if err != nil {
+			return Result{}, err
+		}
+		in.Run.IdentityRegion = plan.Material.IdentityRegion
+		if in.Action != ActionRetake {
+			in.Run.Round, in.Run.Digest = round, plan.Digest
+		}
+		return in.done(verdictOf(plan), ListOf()), nil
+	}
+}
+
+// verdictOf is what the machine does with a plan.
+func verdictOf(p closing.Plan) Verdict {
+	switch {
+	case len(p.Observed.Blockers) > 0:
+		return NotClosable
+	case p.Material.NothingToClose():
+		return NothingToClose
+	default:
+		return Closable
+	}
+}
+
+// inventoryTask is what an inventory is taken of.
+type inventoryTask struct {
+	Folder         *record.Folder
+	Name           string     // under which it is kept while it is under way; another name begins anew
+	Target         aws.Config // any session that ReadPolicy allows
+	Request        closing.Request
+	IdentityRegion string // where to look first: it is found again
+	Starter        string // the person that started the run, or ""
+}
+
+// inventoryTaken is an inventory, or how far it has come.
+type inventoryTaken struct {
+	Done      bool
+	Remaining []string // what is not read yet, where it is not done
+	Material  closing.Material
+	Observed  closing.Observed
+}
+
+// inventory is what has been read of QuickSight so far, as the record keeps it.
+type inventory struct {
+	Started        time.Time             `json:"started"`
+	Regions        regionSet             `json:"regions"`
+	IdentityRegion string                `json:"identityRegion,omitempty"`
+	Subscription   *closing.Subscription `json:"subscription,omitempty"`
+	Namespaces     []closing.Namespace   `json:"namespaces,omitempty"`
+	Users          []closing.User        `json:"users,omitempty"`
+	NotReadable    []closing.NotReadable `json:"notReadable,omitempty"`
+	Lists          []listing             `json:"lists,omitempty"`
+}
+
+const (
+	// inventoryReserve is what an inventory leaves of its invocation, for the calls that are under way and for writing.
+	inventoryReserve = 90 * time.Second
+	// inventoryLanes is how many list calls are under way at a time, well below QuickSight's request rates.
+	inventoryLanes = 4
+)
+
+// takeInventory reads what a closing would destroy. Where the invocation's time runs out it keeps what it has, and is to be called
+// again with the same task. It changes nothing.
+func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTaken, error) {
+	verified, err := t.Folder.Verification(ctx)
+	if err != nil {
+		return inventoryTaken{}, err
+	}
+	inv, err := resumeInventory(ctx, env, t)
+	if err != nil {
+		return inventoryTaken{}, err
+	}
+	readErr := inv.read(ctx, t)
+	remaining := inv.remaining()
+	if readErr != nil || len(remaining) > 0 {
+		return inventoryTaken{Remaining: remaining}, errors.Join(readErr, t.Folder.PutInventory(ctx, t.Name, inv))
+	}
+	return inv.conclude(ctx, env, t, verified)
+}
+
+// resumeInventory goes on with an inventory that is under way, or begins one. What is older than an inventory may take is not
+// gone on with, since it says nothing of today.
+func resumeInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, error) {
+	var kept inventory
+	err := t.Folder.Inventory(ctx, t.Name, &kept)
+	if err == nil && clock.Now(ctx).Sub(kept.Started) < env.Config.InventoryBudget {
+		return &kept, nil
+	}
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
+		return nil, err
+	}
+	return beginInventory(ctx, env, t)
+}
+
+// beginInventory reads what the account is: its subscription, namespaces and users, and in which regions it can have anything.
+func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, error) {
+	inv := &inventory{Started: clock.Now(ctx)}
+	account := t.Request.AccountID
+	found, err := findSubscription(ctx, env, t.Target, account, t.IdentityRegion, t.Request.IdentityRegion)
+	if err != nil || found.Region == "" {
+		return inv, err
+	}
+	inv.IdentityRegion, inv.Subscription = found.Region, describeSubscription(found)
+	if inv.Regions, err = enabledRegions(ctx, env, t.Target); err != nil {
+		return nil, err
+	}
+	var refused string
+	if inv.Namespaces, refused, err = listNamespaces(ctx, t.Target, account, found.Region); err != nil {
+		return nil, err
+	}
+	inv.refused("namespace", found.Region, refused)
+	names := []string{cmp.Or(inv.Subscription.DefaultNamespace, "default")}
+	for _, n := range inv.Namespaces {
+		names = append(names, n.Name)
+	}
+	for _, name := range distinct(names) {
+		users, refused, err := listUsers(ctx, t.Target, account, found.Region, name)
+		if err != nil {
+			return nil, err
+		}
+		inv.Users = append(inv.Users, users...)
+		inv.refused("user of namespace "+name, found.Region, refused)
+	}
+	for _, region := range inv.Regions.Enabled {
+		for _, k := range assetKinds {
+			inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region})
+		}
+	}
+	return inv, nil
+}
+
+func (inv *inventory) refused(kind, region, reason string) {
+	if reason != "" {
+		inv.NotReadable = append(inv.NotReadable, closing.NotReadable{Kind: kind, Region: region, Reason: reason})
+	}
+}
+
+// read fills the lists, as many as the invocation has time for.
+func (inv *inventory) read(ctx context.Context, t inventoryTask) error {
+	var unread []*listing
+	for i := range inv.Lists {
+		if !inv.Lists[i].Read {
+			unread = append(unread, &inv.Lists[i])
+		}
+	}
+	for batch := range slices.Chunk(unread, 4*inventoryLanes) {
+		if clock.Remaining(ctx) < inventoryReserve {
+			return nil
+		}
+		err := clock.Each(ctx, inventoryLanes, batch, func(ctx context.Context, l *listing) error {
+			return l.list(ctx, t.Target, t.Request.AccountID)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remaining names the lists that are not read yet.
+func (inv *inventory) remaining() []string {
+	var names []string
+	for _, l := range inv.Lists {
+		if !l.Read {
+			names = append(names, l.Kind+" in "+l.Region)
+		}
+	}
+	return names
+}
+
+// conclude reads the surroundings, decides about directory and VPC, and makes the plan's facts of everything.
+func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, verified record.Verification) (inventoryTaken, error) {
+	m := inv.material(t.Request)
+	around, err := readSurroundings(ctx, env, t.Target, t.Request, m)
+	if err != nil {
+		return inventoryTaken{}, err
+	}
+	o := closing.Observed{
+		At: clock.Now(ctx), Counts: inv.counts(), Requester: cmp.Or(t.Starter, t.Request.Trigger),
+		Evidence: slices.Concat(verified.Evidence, administratorEvidence(t.Starter, inv.Users)),
+		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
+		Blockers: inv.blockers(t.Request),
+	}
+	add := func(evidence []closing.Evidence, blockers []closing.Blocker) {
+		o.Evidence, o.Blockers = append(o.Evidence, evidence...), append(o.Blockers, blockers...)
+	}
+	var evidence []closing.Evidence
+	var blockers []closing.Blocker
+	m.Directory, evidence, blockers = around.decideDirectory(t.Request, verified.Denied)
+	add(evidence, blockers)
+	m.VPC, evidence, blockers = around.decideVPC(t.Request, m, verified.Denied)
+	add(evidence, blockers)
+	add(nil, around.unknown(t.Request, m))
+	add(nil, requireEvidence(env.Config, t, m, o.Evidence))
+	m.Sort()
+	return inventoryTaken{Done: true, Material: m, Observed: o}, nil
+}
+
+// material is what of the inventory an approval binds, without directory and VPC.
+func (inv *inventory) material(request closing.Request) closing.Material {
+	m := closing.Material{
+		AccountID: request.AccountID, IdentityRegion: inv.IdentityRegion, Subscription: inv.Subscription,
+		Namespaces: inv.Namespaces, Users: inv.Users, NotReadable: slices.Clone(inv.NotReadable),
+		NotSaved: request.SkipBackupReason, NotBefore: request.NotBefore,
+	}
+	for _, l := range inv.Lists {
+		m.Assets = append(m.Assets, l.Assets...)
+		m.VPCConnections = append(m.VPCConnections, l.Connections...)
+	}
+	m.NotReadable = append(m.NotReadable, inv.unlisted()...)
+	return m
+}
+
+// unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once.
+func (inv *inventory) unlisted() []closing.NotReadable {
+	var refused []closing.NotReadable
+	for _, k := range assetKinds {
+		var of []closing.NotReadable
+		regions := 0
+		for _, l := range inv.Lists {
+			if l.Kind != k.kind {
+				continue
+			}
+			regions++
+			if l.Refused != "" {
+				of = append(of, closing.NotReadable{Kind: l.Kind, Region: l.Region, Reason: l.Refused})
+			}
+		}
+		alike := !slices.ContainsFunc(of, func(n closing.NotReadable) bool { return n.Reason != of[0].Reason })
+		if len(of) == regions && regions > 1 && alike {
+			of = []closing.NotReadable{{Kind: k.kind, Region: "every region", Reason: of[0].Reason}}
+		}
+		refused = append(refused, of...)
+	}
+	return refused
+}
+
+// counts are how many there are of each kind in each region, and of users with each role. What was not read has no count.
+func (inv *inventory) counts() []closing.Count {
+	var counts []closing.Count
+	for _, l := range inv.Lists {
+		if n := len(l.Assets) + len(l.Connections); n > 0 {
+			counts = append(counts, closing.Count{Kind: l.Kind, Region: l.Region, N: n})
+		}
+	}
+	roles := map[string]int{}
+	var order []string
+	for _, u := range inv.Users {
+		if roles[u.Role]++; roles[u.Role] == 1 {
+			order = append(order, u.Role)
+		}
+	}
+	slices.Sort(order)
+	for _, role := range order {
+		counts = append(counts, closing.Count{Kind: "user " + role, Region: inv.IdentityRegion, N: roles[role]})
+	}
+	return counts
+}
+
+// advice is what the approver should know of how the inventory was taken.
+func (inv *inventory) advice(config Config) []string {
+	var advice []string
+	if len(inv.Regions.Disabled) > 0 {
+		advice = append(advice, "not inventoried, because the account has not enabled them: "+inWords(inv.Regions.Disabled))
+	}
+	if inv.Subscription != nil && len(config.UngovernedRegions) > 0 {
+		advice = append(advice, "not inventoried, because configuration says that nobody can use them: "+inWords(config.UngovernedRegions))
+	}
+	for _, n := range inv.Namespaces {
+		if n.Application != "" {
+			advice = append(advice, fmt.Sprintf("the IAM Identity Center application %s of namespace %s may outlive the subscription; it can then only be disabled", n.Application, n.Name))
+		}
+	}
+	return advice
+}
+
+// blockers are what in QuickSight itself stands against closing.
+func (inv *inventory) blockers(request closing.Request) []closing.Blocker {
+	if inv.Subscription == nil {
+		return nil
+	}
+	again := paste(request, func(*closing.Request) {})
+	var blockers []closing.Blocker
+	if code, why := statusBlocker(inv.Subscription.Status); why != "" {
+		blockers = append(blockers, closing.Blocker{Code: code, Message: why, Paste: again})
+	}
+	var closed []string
+	for _, l := range inv.Lists {
+		if l.Closed {
+			closed = append(closed, l.Region)
+		}
+	}
+	if len(closed) > 0 {
+		blockers = append(blockers, closing.Blocker{
+			Code: closing.RegionUnreadable, Paste: again,
+			Message: "what QuickSight holds in " + inWords(distinct(closed)) + " could not be read: except the target roles in the organization's policy, " +
+				"or name the regions in UNGOVERNED_REGIONS if nobody can use them",
+		})
+	}
+	for _, n := range inv.Namespaces {
+		if n.Name == inv.Subscription.DefaultNamespace && n.CapacityRegion != "" && n.CapacityRegion != inv.IdentityRegion {
+			blockers = append(blockers, closing.Blocker{
+				Code: closing.UnknownStatus, Paste: again,
+				Message: fmt.Sprintf("the identity region is unknown: the account's settings answer in %s, and its namespace %s says %s", inv.IdentityRegion, n.Name, n.CapacityRegion),
+			})
+		}
+	}
+	return blockers
+}
+
+// statusBlocker says why a subscription with a status cannot be closed; "" where it can: where somebody tried to unsubscribe, or
+// is at it, there is still something to finish.
+func statusBlocker(status string) (closing.Code, string) {
+	switch lives[status] {
+	case lifeActive, lifeFailed, lifeLeaving:
+		return "", ""
+	case lifeStarting:
+		return closing.Blocked, fmt.Sprintf("the QuickSight account is being created, or creating it has failed: its status is %q; start again when it is active", status)
+	default:
+		return closing.UnknownStatus, fmt.Sprintf("the subscription has the status %q, which this workflow does not know; look at the account in the QuickSight console", status)
+	}
+}
+
+// requireEvidence blocks where configuration asks for evidence that the starter may close the account, and there is none. Before the
+// starter is known, an administrator that he may turn out to be is enough.
+func requireEvidence(config Config, t inventoryTask, m closing.Material, evidence []closing.Evidence) []closing.Blocker {
+	if !config.RequireStarterEvidence || m.Subscription == nil {
+		return nil
+	}
+	shown := slices.ContainsFunc(evidence, func(e closing.Evidence) bool { return e.About == aboutStarter && e.For })
+	if shown || t.Starter == "" && len(administrators(m.Users)) > 0 {
+		return nil
+	}
+	return []closing.Blocker{{
+		Code: closing.NoEvidence,
+		Message: strings.Join([]string{
+			"nothing shows that whoever started this may close the account: CloudTrail names no creator in the last 90 days",
+			"the starter is not among the QuickSight administrators", "and the request has no attestation",
+		}, ", "),
+		Paste: paste(t.Request, func(r *closing.Request) { r.Attestation = "who created the account, and how you know" }),
+	}}
+}
