@@ -80,11 +80,12 @@ var directoryServiceRules = []rule{
 // directoryRule is a check of the directory that a request names, where that exists.
 func directoryRule(check func(*request, *Directory) error) func(*request) error {
 	return func(r *request) error {
-		d, err := r.directory(r.str("DirectoryId"))
-		if err != nil {
-			return nil // the operation reports it
+		for _, d := range r.directories() {
+			if d.ID == r.str("DirectoryId") {
+				return check(r, d)
+			}
 		}
-		return check(r, d)
+		return nil // the operation reports that there is none
 	}
 }
 

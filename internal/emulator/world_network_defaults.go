@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -66,7 +67,7 @@ func (c completion) ids() {
 	for i, l := range c.lists() {
 		position := 0
 		l.each(func(r resource) {
-			defaults(&r.resource().ID, derivedID(prefixes[i], c.account, c.region, c.now.UTC().String(), fmt.Sprint(position)))
+			defaults(&r.resource().ID, derivedID(prefixes[i], c.account, c.region, c.now.UTC().String(), strconv.Itoa(position)))
 			defaults(&r.resource().Owner, c.account)
 			position++
 		})
@@ -166,7 +167,7 @@ func (c completion) insides() error {
 			if rule.Group != "" {
 				defaults(&rule.GroupOwner, group.Owner)
 			}
-			defaults(&rule.ID, derivedID("sgr", group.ID, fmt.Sprint(rule.Egress), rule.source(), rule.Protocol, fmt.Sprint(rule.From, rule.To)))
+			defaults(&rule.ID, derivedID("sgr", group.ID, strconv.FormatBool(rule.Egress), rule.source(), rule.Protocol, strconv.Itoa(rule.From), strconv.Itoa(rule.To)))
 		}
 	}
 	return nil
