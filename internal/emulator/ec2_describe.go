@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/xml"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type kind[T resource] struct {
 	notFound string // error code for an unknown id
 	set      string // element that holds the resources
 	list     func(*Network) list[T]
-	filters  map[string]func(*request, T) []string // by filter name, without tags; nil: no filters
+	filters  func(*request, T) map[string][]string // what a resource has for each filter, beside tags; nil: no filters
 	wire     func(*request, T) any
 	hidden   func(T) bool // shown only with IncludeManagedResources; nil: never
 	unpaged  bool         // describes everything at once
@@ -76,11 +77,10 @@ func (k kind[T]) choose(r *request) ([]T, error) {
 		return nil, err
 	}
 	for _, f := range filters {
-		values, err := k.filter(r, f.name)
-		if err != nil {
-			return nil, err
+		if !k.filterable(r, f.name) {
+			return nil, apiError("InvalidParameterValue", "The filter '%s' is invalid", f.name)
 		}
-		chosen = slices.DeleteFunc(chosen, func(item T) bool { return !f.matches(values(item)) })
+		chosen = slices.DeleteFunc(chosen, func(item T) bool { return !f.matches(k.values(r, item, f.name)) })
 	}
 	slices.SortFunc(chosen, func(a, b T) int { return strings.Compare(a.resource().ID, b.resource().ID) })
 	return chosen, nil
@@ -95,30 +95,29 @@ func (k kind[T]) find(r *request, id string) (T, error) {
 	return item, nil
 }
 
-// filter is how the values of a filter are read from a resource.
-func (k kind[T]) filter(r *request, name string) (func(T) []string, error) {
-	if key, ok := strings.CutPrefix(name, "tag:"); ok {
-		return func(item T) []string {
-			if value, ok := item.resource().Tags[key]; ok {
-				return []string{value}
-			}
-			return nil
-		}, nil
+// values are what a resource has for a filter.
+func (k kind[T]) values(r *request, item T, filter string) []string {
+	tags := item.resource().Tags
+	if filter == "tag-key" {
+		return sortedKeys(tags)
 	}
-	if name == "tag-key" {
-		return func(item T) []string {
-			var keys []string
-			for key := range item.resource().Tags {
-				keys = append(keys, key)
-			}
-			return keys
-		}, nil
+	if key, ok := strings.CutPrefix(filter, "tag:"); ok {
+		return []string{tags[key]}
 	}
-	read, ok := k.filters[name]
-	if !ok {
-		return nil, apiError("InvalidParameterValue", "The filter '%s' is invalid", name)
+	return k.filters(r, item)[filter]
+}
+
+// filterable reports whether the kind has a filter, whatever resources there are.
+func (k kind[T]) filterable(r *request, filter string) bool {
+	if filter == "tag-key" || strings.HasPrefix(filter, "tag:") {
+		return true
 	}
-	return func(item T) []string { return read(r, item) }, nil
+	if k.filters == nil {
+		return false
+	}
+	blank, _ := reflect.New(reflect.TypeFor[T]().Elem()).Interface().(T)
+	_, ok := k.filters(r, blank)[filter]
+	return ok
 }
 
 // remove is a delete operation that takes effect at once.
@@ -152,8 +151,8 @@ func (k kind[T]) context(r *request) condition {
 	if !ok {
 		return keys
 	}
-	if vpc, ok := k.filters["vpc-id"]; ok && k.arn != "vpc" {
-		keys["ec2:Vpc"] = []string{ec2ARN(r, "vpc", vpc(r, item)[0])}
+	if k.arn != "vpc" && k.filterable(r, "vpc-id") {
+		keys["ec2:Vpc"] = []string{ec2ARN(r, "vpc", k.values(r, item, "vpc-id")[0])}
 	}
 	for key, value := range item.resource().Tags {
 		keys["aws:ResourceTag/"+key] = []string{value}
@@ -171,7 +170,7 @@ type ec2Filter struct {
 // matches reports whether any value equals one of the filter's, in which * and ? are wildcards: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 func (f ec2Filter) matches(values []string) bool {
 	return slices.ContainsFunc(f.values, func(pattern string) bool {
-		return slices.ContainsFunc(values, func(value string) bool { return like(pattern, value) })
+		return slices.ContainsFunc(values, func(value string) bool { return value != "" && like(pattern, value) })
 	})
 }
 

@@ -53,12 +53,14 @@ type xmlUnsuccessfulItem struct {
 var vpcEndpointKind = kind[*VPCEndpoint]{
 	arn: "vpc-endpoint", noun: "Vpc Endpoint Id", id: "VpcEndpointId", notFound: "InvalidVpcEndpointId.NotFound", set: "vpcEndpointSet", minimum: 1,
 	list: func(n *Network) list[*VPCEndpoint] { return n.VPCEndpoints },
-	filters: map[string]func(*request, *VPCEndpoint) []string{
-		"vpc-id":             func(_ *request, e *VPCEndpoint) []string { return []string{e.VPC} },
-		"vpc-endpoint-id":    func(_ *request, e *VPCEndpoint) []string { return []string{e.ID} },
-		"vpc-endpoint-state": func(_ *request, e *VPCEndpoint) []string { return []string{e.State} },
-		"vpc-endpoint-type":  func(_ *request, e *VPCEndpoint) []string { return []string{e.Type} },
-		"service-name":       func(_ *request, e *VPCEndpoint) []string { return []string{e.Service} },
+	filters: func(_ *request, e *VPCEndpoint) map[string][]string {
+		return map[string][]string{
+			"vpc-id":             {e.VPC},
+			"vpc-endpoint-id":    {e.ID},
+			"vpc-endpoint-state": {e.State},
+			"vpc-endpoint-type":  {e.Type},
+			"service-name":       {e.Service},
+		}
 	},
 	wire: func(r *request, e *VPCEndpoint) any {
 		return xmlVPCEndpoint{
@@ -102,10 +104,12 @@ func deleteVPCEndpoint(r *request, n *Network, e *VPCEndpoint) *APIError {
 var flowLogKind = kind[*FlowLog]{
 	arn: "vpc-flow-log", noun: "flow log", id: "FlowLogId", notFound: "InvalidFlowLogId.NotFound", set: "flowLogSet", minimum: 1,
 	list: func(n *Network) list[*FlowLog] { return n.FlowLogs },
-	filters: map[string]func(*request, *FlowLog) []string{
-		"resource-id":    func(_ *request, f *FlowLog) []string { return []string{f.Target} },
-		"flow-log-id":    func(_ *request, f *FlowLog) []string { return []string{f.ID} },
-		"log-group-name": func(_ *request, f *FlowLog) []string { return []string{f.LogGroup} },
+	filters: func(_ *request, f *FlowLog) map[string][]string {
+		return map[string][]string{
+			"resource-id":    {f.Target},
+			"flow-log-id":    {f.ID},
+			"log-group-name": {f.LogGroup},
+		}
 	},
 	wire: func(_ *request, f *FlowLog) any {
 		out := xmlFlowLog{ID: f.ID, Status: f.State, Resource: f.Target, Traffic: "ALL", DestinationType: "cloud-watch-logs", LogGroup: f.LogGroup, Destination: f.Destination, Tags: xmlTags(f.Tags)}
@@ -130,8 +134,10 @@ type xmlFlowLog struct {
 var clientVPNEndpointKind = kind[*ClientVPNEndpoint]{
 	arn: "client-vpn-endpoint", noun: "client VPN endpoint", id: "ClientVpnEndpointId", notFound: "InvalidClientVpnEndpointId.NotFound", set: "clientVpnEndpoint",
 	list: func(n *Network) list[*ClientVPNEndpoint] { return n.ClientVPNEndpoints },
-	filters: map[string]func(*request, *ClientVPNEndpoint) []string{
-		"endpoint-id": func(_ *request, e *ClientVPNEndpoint) []string { return []string{e.ID} },
+	filters: func(_ *request, e *ClientVPNEndpoint) map[string][]string {
+		return map[string][]string{
+			"endpoint-id": {e.ID},
+		}
 	},
 	wire: func(_ *request, e *ClientVPNEndpoint) any {
 		out := xmlClientVPNEndpoint{ID: e.ID, VPC: e.VPC, Status: e.State, Groups: e.SecurityGroups, Tags: xmlTags(e.Tags)}

@@ -66,10 +66,12 @@ func attached(vpc, state string) []xmlAttachment {
 var internetGatewayKind = kind[*InternetGateway]{
 	arn: "internet-gateway", noun: "internetGateway", id: "InternetGatewayId", notFound: "InvalidInternetGatewayID.NotFound", set: "internetGatewaySet",
 	list: func(n *Network) list[*InternetGateway] { return n.InternetGateways },
-	filters: map[string]func(*request, *InternetGateway) []string{
-		"attachment.vpc-id":   func(_ *request, g *InternetGateway) []string { return []string{g.VPC} },
-		"internet-gateway-id": func(_ *request, g *InternetGateway) []string { return []string{g.ID} },
-		"owner-id":            func(_ *request, g *InternetGateway) []string { return []string{g.Owner} },
+	filters: func(_ *request, g *InternetGateway) map[string][]string {
+		return map[string][]string{
+			"attachment.vpc-id":   {g.VPC},
+			"internet-gateway-id": {g.ID},
+			"owner-id":            {g.Owner},
+		}
 	},
 	wire: func(_ *request, g *InternetGateway) any {
 		// An internet gateway's attachment is "available": https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InternetGatewayAttachment.html
@@ -101,11 +103,13 @@ type xmlEgressOnlyInternetGateway struct {
 var natGatewayKind = kind[*NATGateway]{
 	arn: "natgateway", noun: "NatGateway", id: "NatGatewayId", notFound: "NatGatewayNotFound", set: "natGatewaySet",
 	list: func(n *Network) list[*NATGateway] { return n.NATGateways },
-	filters: map[string]func(*request, *NATGateway) []string{
-		"vpc-id":         func(_ *request, g *NATGateway) []string { return []string{g.VPC} },
-		"subnet-id":      func(_ *request, g *NATGateway) []string { return []string{g.Subnet} },
-		"nat-gateway-id": func(_ *request, g *NATGateway) []string { return []string{g.ID} },
-		"state":          func(_ *request, g *NATGateway) []string { return []string{g.State} },
+	filters: func(_ *request, g *NATGateway) map[string][]string {
+		return map[string][]string{
+			"vpc-id":         {g.VPC},
+			"subnet-id":      {g.Subnet},
+			"nat-gateway-id": {g.ID},
+			"state":          {g.State},
+		}
 	},
 	wire: func(r *request, g *NATGateway) any {
 		out := xmlNATGateway{
@@ -180,11 +184,13 @@ func deleteNATGateway(r *request, n *Network, g *NATGateway) (any, error) {
 var addressKind = kind[*Address]{
 	arn: "elastic-ip", noun: "allocation", id: "AllocationId", notFound: "InvalidAllocationID.NotFound", set: "addressesSet", unpaged: true,
 	list: func(n *Network) list[*Address] { return n.Addresses },
-	filters: map[string]func(*request, *Address) []string{
-		"allocation-id":        func(_ *request, a *Address) []string { return []string{a.ID} },
-		"network-interface-id": func(_ *request, a *Address) []string { return []string{a.Interface} },
-		"public-ip":            func(_ *request, a *Address) []string { return []string{a.PublicIP} },
-		"domain":               func(*request, *Address) []string { return []string{"vpc"} },
+	filters: func(_ *request, a *Address) map[string][]string {
+		return map[string][]string{
+			"allocation-id":        {a.ID},
+			"network-interface-id": {a.Interface},
+			"public-ip":            {a.PublicIP},
+			"domain":               {"vpc"},
+		}
 	},
 	wire: func(r *request, a *Address) any {
 		out := xmlAddress{Allocation: a.ID, PublicIP: a.PublicIP, Domain: "vpc", BorderGroup: r.region, Tags: xmlTags(a.Tags)}
@@ -214,13 +220,15 @@ func associationID(address, eni string) string { return derivedID("eipassoc", ad
 var peeringKind = kind[*Peering]{
 	arn: "vpc-peering-connection", noun: "vpcPeeringConnection", id: "VpcPeeringConnectionId", notFound: "InvalidVpcPeeringConnectionID.NotFound", set: "vpcPeeringConnectionSet",
 	list: func(n *Network) list[*Peering] { return n.Peerings },
-	filters: map[string]func(*request, *Peering) []string{
-		"requester-vpc-info.vpc-id":   func(_ *request, p *Peering) []string { return []string{p.Requester.VPC} },
-		"accepter-vpc-info.vpc-id":    func(_ *request, p *Peering) []string { return []string{p.Accepter.VPC} },
-		"requester-vpc-info.owner-id": func(_ *request, p *Peering) []string { return []string{p.Requester.Owner} },
-		"accepter-vpc-info.owner-id":  func(_ *request, p *Peering) []string { return []string{p.Accepter.Owner} },
-		"status-code":                 func(_ *request, p *Peering) []string { return []string{p.State} },
-		"vpc-peering-connection-id":   func(_ *request, p *Peering) []string { return []string{p.ID} },
+	filters: func(_ *request, p *Peering) map[string][]string {
+		return map[string][]string{
+			"requester-vpc-info.vpc-id":   {p.Requester.VPC},
+			"accepter-vpc-info.vpc-id":    {p.Accepter.VPC},
+			"requester-vpc-info.owner-id": {p.Requester.Owner},
+			"accepter-vpc-info.owner-id":  {p.Accepter.Owner},
+			"status-code":                 {p.State},
+			"vpc-peering-connection-id":   {p.ID},
+		}
 	},
 	wire: func(_ *request, p *Peering) any {
 		return xmlPeering{p.ID, xmlPeer(p.Requester), xmlPeer(p.Accepter), xmlPeeringStatus{p.State, p.State}, xmlTags(p.Tags)}
@@ -250,11 +258,13 @@ type xmlPeeringStatus struct {
 var vpnGatewayKind = kind[*VPNGateway]{
 	arn: "vpn-gateway", noun: "vpnGateway", id: "VpnGatewayId", notFound: "InvalidVpnGatewayID.NotFound", set: "vpnGatewaySet", unpaged: true,
 	list: func(n *Network) list[*VPNGateway] { return n.VPNGateways },
-	filters: map[string]func(*request, *VPNGateway) []string{
-		"attachment.vpc-id": func(_ *request, g *VPNGateway) []string { return []string{g.VPC} },
-		"attachment.state":  func(_ *request, g *VPNGateway) []string { return []string{g.Attachment} },
-		"vpn-gateway-id":    func(_ *request, g *VPNGateway) []string { return []string{g.ID} },
-		"state":             func(_ *request, g *VPNGateway) []string { return []string{g.State} },
+	filters: func(_ *request, g *VPNGateway) map[string][]string {
+		return map[string][]string{
+			"attachment.vpc-id": {g.VPC},
+			"attachment.state":  {g.Attachment},
+			"vpn-gateway-id":    {g.ID},
+			"state":             {g.State},
+		}
 	},
 	wire: func(_ *request, g *VPNGateway) any {
 		return xmlVPNGateway{g.ID, g.State, "ipsec.1", attached(g.VPC, g.Attachment), xmlTags(g.Tags)}
@@ -285,11 +295,13 @@ func detachVPNGateway(r *request, n *Network, g *VPNGateway) (any, error) {
 var vpnConnectionKind = kind[*VPNConnection]{
 	arn: "vpn-connection", noun: "vpnConnection", id: "VpnConnectionId", notFound: "InvalidVpnConnectionID.NotFound", set: "vpnConnectionSet", unpaged: true,
 	list: func(n *Network) list[*VPNConnection] { return n.VPNConnections },
-	filters: map[string]func(*request, *VPNConnection) []string{
-		"vpn-gateway-id":     func(_ *request, v *VPNConnection) []string { return []string{v.VPNGateway} },
-		"transit-gateway-id": func(_ *request, v *VPNConnection) []string { return []string{v.TransitGateway} },
-		"vpn-connection-id":  func(_ *request, v *VPNConnection) []string { return []string{v.ID} },
-		"state":              func(_ *request, v *VPNConnection) []string { return []string{v.State} },
+	filters: func(_ *request, v *VPNConnection) map[string][]string {
+		return map[string][]string{
+			"vpn-gateway-id":     {v.VPNGateway},
+			"transit-gateway-id": {v.TransitGateway},
+			"vpn-connection-id":  {v.ID},
+			"state":              {v.State},
+		}
 	},
 	wire: func(_ *request, v *VPNConnection) any {
 		return xmlVPNConnection{v.ID, v.State, "ipsec.1", v.VPNGateway, v.TransitGateway, v.CustomerGateway, xmlTags(v.Tags)}
@@ -309,11 +321,13 @@ type xmlVPNConnection struct {
 var transitGatewayAttachmentKind = kind[*TransitGatewayAttachment]{
 	arn: "transit-gateway-attachment", noun: "transitGatewayAttachment", id: "TransitGatewayAttachmentIds", notFound: "InvalidTransitGatewayAttachmentID.NotFound", set: "transitGatewayVpcAttachments",
 	list: func(n *Network) list[*TransitGatewayAttachment] { return n.TransitGatewayAttachments },
-	filters: map[string]func(*request, *TransitGatewayAttachment) []string{
-		"vpc-id":                        func(_ *request, a *TransitGatewayAttachment) []string { return []string{a.VPC} },
-		"transit-gateway-id":            func(_ *request, a *TransitGatewayAttachment) []string { return []string{a.TransitGateway} },
-		"transit-gateway-attachment-id": func(_ *request, a *TransitGatewayAttachment) []string { return []string{a.ID} },
-		"state":                         func(_ *request, a *TransitGatewayAttachment) []string { return []string{a.State} },
+	filters: func(_ *request, a *TransitGatewayAttachment) map[string][]string {
+		return map[string][]string{
+			"vpc-id":                        {a.VPC},
+			"transit-gateway-id":            {a.TransitGateway},
+			"transit-gateway-attachment-id": {a.ID},
+			"state":                         {a.State},
+		}
 	},
 	wire: func(_ *request, a *TransitGatewayAttachment) any {
 		return xmlTransitGatewayAttachment{a.ID, a.TransitGateway, a.VPC, a.Owner, a.State, a.Subnets, xmlTags(a.Tags)}
@@ -333,11 +347,13 @@ type xmlTransitGatewayAttachment struct {
 var carrierGatewayKind = kind[*CarrierGateway]{
 	arn: "carrier-gateway", noun: "carrierGateway", id: "CarrierGatewayId", notFound: "InvalidCarrierGatewayID.NotFound", set: "carrierGatewaySet",
 	list: func(n *Network) list[*CarrierGateway] { return n.CarrierGateways },
-	filters: map[string]func(*request, *CarrierGateway) []string{
-		"vpc-id":             func(_ *request, g *CarrierGateway) []string { return []string{g.VPC} },
-		"carrier-gateway-id": func(_ *request, g *CarrierGateway) []string { return []string{g.ID} },
-		"state":              func(_ *request, g *CarrierGateway) []string { return []string{g.State} },
-		"owner-id":           func(_ *request, g *CarrierGateway) []string { return []string{g.Owner} },
+	filters: func(_ *request, g *CarrierGateway) map[string][]string {
+		return map[string][]string{
+			"vpc-id":             {g.VPC},
+			"carrier-gateway-id": {g.ID},
+			"state":              {g.State},
+			"owner-id":           {g.Owner},
+		}
 	},
 	wire: func(_ *request, g *CarrierGateway) any {
 		return xmlCarrierGateway{g.ID, g.VPC, g.State, g.Owner, xmlTags(g.Tags)}

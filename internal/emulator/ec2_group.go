@@ -22,18 +22,16 @@ var ec2GroupOperations = map[string]op{
 var securityGroupKind = kind[*SecurityGroup]{
 	arn: "security-group", noun: "security group", id: "GroupId", notFound: "InvalidGroup.NotFound", set: "securityGroupInfo",
 	list: func(n *Network) list[*SecurityGroup] { return n.SecurityGroups },
-	filters: map[string]func(*request, *SecurityGroup) []string{
-		"vpc-id":      func(_ *request, g *SecurityGroup) []string { return []string{g.VPC} },
-		"group-id":    func(_ *request, g *SecurityGroup) []string { return []string{g.ID} },
-		"group-name":  func(_ *request, g *SecurityGroup) []string { return []string{g.Name} },
-		"description": func(_ *request, g *SecurityGroup) []string { return []string{g.Description} },
-		"owner-id":    func(_ *request, g *SecurityGroup) []string { return []string{g.Owner} },
-		"ip-permission.group-id": func(_ *request, g *SecurityGroup) []string {
-			return g.referenced(false)
-		},
-		"egress.ip-permission.group-id": func(_ *request, g *SecurityGroup) []string {
-			return g.referenced(true)
-		},
+	filters: func(_ *request, g *SecurityGroup) map[string][]string {
+		return map[string][]string{
+			"vpc-id":                        {g.VPC},
+			"group-id":                      {g.ID},
+			"group-name":                    {g.Name},
+			"description":                   {g.Description},
+			"owner-id":                      {g.Owner},
+			"ip-permission.group-id":        g.referenced(false),
+			"egress.ip-permission.group-id": g.referenced(true),
+		}
 	},
 	wire: func(r *request, g *SecurityGroup) any {
 		return xmlSecurityGroup{
@@ -167,7 +165,7 @@ func (r GroupRule) ports() (from, to *int) {
 // memberRule is a rule with the group that holds it, as the newer form of the API sees it.
 type memberRule struct {
 	Resource
-	group *SecurityGroup
+	group SecurityGroup
 	rule  GroupRule
 }
 
@@ -177,14 +175,16 @@ var groupRuleKind = kind[*memberRule]{
 		var rules list[*memberRule]
 		for _, g := range n.SecurityGroups {
 			for _, rule := range g.Rules {
-				rules = append(rules, &memberRule{Resource{ID: rule.ID}, g, rule})
+				rules = append(rules, &memberRule{Resource{ID: rule.ID}, *g, rule})
 			}
 		}
 		return rules
 	},
-	filters: map[string]func(*request, *memberRule) []string{
-		"group-id":               func(_ *request, m *memberRule) []string { return []string{m.group.ID} },
-		"security-group-rule-id": func(_ *request, m *memberRule) []string { return []string{m.ID} },
+	filters: func(_ *request, m *memberRule) map[string][]string {
+		return map[string][]string{
+			"group-id":               {m.group.ID},
+			"security-group-rule-id": {m.ID},
+		}
 	},
 	wire: func(r *request, m *memberRule) any {
 		out := xmlGroupRule{ID: m.rule.ID, Group: m.group.ID, Owner: m.group.Owner, Egress: m.rule.Egress, Protocol: m.rule.Protocol, From: m.rule.From, To: m.rule.To}
@@ -220,7 +220,7 @@ type xmlGroupRule struct {
 // groupAssociation is a security group's use in another VPC.
 type groupAssociation struct {
 	Resource
-	group *SecurityGroup
+	group SecurityGroup
 	vpc   string
 }
 
@@ -230,16 +230,18 @@ var groupAssociationKind = kind[*groupAssociation]{
 		var all list[*groupAssociation]
 		for _, g := range n.SecurityGroups {
 			for _, vpc := range g.VPCs {
-				all = append(all, &groupAssociation{Resource{ID: g.ID + "/" + vpc}, g, vpc})
+				all = append(all, &groupAssociation{Resource{ID: g.ID + "/" + vpc}, *g, vpc})
 			}
 		}
 		return all
 	},
-	filters: map[string]func(*request, *groupAssociation) []string{
-		"group-id":       func(_ *request, a *groupAssociation) []string { return []string{a.group.ID} },
-		"vpc-id":         func(_ *request, a *groupAssociation) []string { return []string{a.vpc} },
-		"group-owner-id": func(_ *request, a *groupAssociation) []string { return []string{a.group.Owner} },
-		"state":          func(*request, *groupAssociation) []string { return []string{"associated"} },
+	filters: func(_ *request, a *groupAssociation) map[string][]string {
+		return map[string][]string{
+			"group-id":       {a.group.ID},
+			"vpc-id":         {a.vpc},
+			"group-owner-id": {a.group.Owner},
+			"state":          {"associated"},
+		}
 	},
 	wire: func(_ *request, a *groupAssociation) any {
 		return xmlGroupAssociation{a.group.ID, a.group.Owner, a.vpc, a.group.Owner, "associated"}

@@ -16,27 +16,25 @@ var networkInterfaceKind = kind[*NetworkInterface]{
 	arn: "network-interface", noun: "networkInterface", id: "NetworkInterfaceId", notFound: "InvalidNetworkInterfaceID.NotFound", set: "networkInterfaceSet",
 	list:   func(n *Network) list[*NetworkInterface] { return n.NetworkInterfaces },
 	hidden: func(e *NetworkInterface) bool { return e.Hidden },
-	filters: map[string]func(*request, *NetworkInterface) []string{
-		"vpc-id":               func(_ *request, e *NetworkInterface) []string { return []string{e.VPC} },
-		"subnet-id":            func(_ *request, e *NetworkInterface) []string { return []string{e.Subnet} },
-		"network-interface-id": func(_ *request, e *NetworkInterface) []string { return []string{e.ID} },
-		"group-id":             func(_ *request, e *NetworkInterface) []string { return e.SecurityGroups },
-		"status":               func(_ *request, e *NetworkInterface) []string { return []string{e.State} },
-		"interface-type":       func(r *request, e *NetworkInterface) []string { return []string{r.interfaceType(e)} },
-		"description":          func(r *request, e *NetworkInterface) []string { return []string{r.interfaceDescription(e)} },
-		"requester-id":         func(_ *request, e *NetworkInterface) []string { return []string{e.Requester} },
-		"requester-managed": func(_ *request, e *NetworkInterface) []string {
-			return []string{strconv.FormatBool(e.RequesterManaged)}
-		},
-		"owner-id":               func(_ *request, e *NetworkInterface) []string { return []string{e.Owner} },
-		"private-ip-address":     func(_ *request, e *NetworkInterface) []string { return []string{e.PrivateIP} },
-		"attachment.instance-id": func(_ *request, e *NetworkInterface) []string { return []string{e.instance()} },
-		"attachment.instance-owner-id": func(_ *request, e *NetworkInterface) []string {
-			return []string{e.AttachmentOwner}
-		},
-		"association.public-ip": func(_ *request, e *NetworkInterface) []string { return []string{e.PublicIP} },
-		"operator.managed":      func(_ *request, e *NetworkInterface) []string { return []string{strconv.FormatBool(e.Operator != "")} },
-		"operator.principal":    func(_ *request, e *NetworkInterface) []string { return []string{e.Operator} },
+	filters: func(r *request, e *NetworkInterface) map[string][]string {
+		return map[string][]string{
+			"vpc-id":                       {e.VPC},
+			"subnet-id":                    {e.Subnet},
+			"network-interface-id":         {e.ID},
+			"group-id":                     e.SecurityGroups,
+			"status":                       {e.State},
+			"interface-type":               {r.interfaceType(e)},
+			"description":                  {r.interfaceDescription(e)},
+			"requester-id":                 {e.Requester},
+			"requester-managed":            {strconv.FormatBool(e.RequesterManaged)},
+			"owner-id":                     {e.Owner},
+			"private-ip-address":           {e.PrivateIP},
+			"attachment.instance-id":       {e.instance()},
+			"attachment.instance-owner-id": {e.AttachmentOwner},
+			"association.public-ip":        {e.PublicIP},
+			"operator.managed":             {strconv.FormatBool(e.Operator != "")},
+			"operator.principal":           {e.Operator},
+		}
 	},
 	wire: func(r *request, e *NetworkInterface) any {
 		n := r.network()
@@ -151,13 +149,15 @@ var instanceKind = kind[*Instance]{
 	arn: "instance", noun: "instance", id: "InstanceId", notFound: "InvalidInstanceID.NotFound", set: "reservationSet",
 	list:   func(n *Network) list[*Instance] { return n.Instances },
 	hidden: func(i *Instance) bool { return i.Hidden },
-	filters: map[string]func(*request, *Instance) []string{
-		"vpc-id":              func(_ *request, i *Instance) []string { return []string{i.VPC} },
-		"subnet-id":           func(_ *request, i *Instance) []string { return []string{i.Subnet} },
-		"instance-id":         func(_ *request, i *Instance) []string { return []string{i.ID} },
-		"instance.group-id":   func(_ *request, i *Instance) []string { return i.SecurityGroups },
-		"instance-state-name": func(_ *request, i *Instance) []string { return []string{i.State} },
-		"owner-id":            func(_ *request, i *Instance) []string { return []string{i.Owner} },
+	filters: func(_ *request, i *Instance) map[string][]string {
+		return map[string][]string{
+			"vpc-id":              {i.VPC},
+			"subnet-id":           {i.Subnet},
+			"instance-id":         {i.ID},
+			"instance.group-id":   i.SecurityGroups,
+			"instance-state-name": {i.State},
+			"owner-id":            {i.Owner},
+		}
 	},
 	// Every instance is a reservation of its own.
 	wire: func(r *request, i *Instance) any {
@@ -219,11 +219,13 @@ type xmlInstanceInterface struct {
 var instanceConnectEndpointKind = kind[*InstanceConnectEndpoint]{
 	arn: "instance-connect-endpoint", noun: "instanceConnectEndpoint", id: "InstanceConnectEndpointId", notFound: "InvalidInstanceConnectEndpointId.NotFound", set: "instanceConnectEndpointSet", minimum: 1,
 	list: func(n *Network) list[*InstanceConnectEndpoint] { return n.InstanceConnectEndpoints },
-	filters: map[string]func(*request, *InstanceConnectEndpoint) []string{
-		"vpc-id":                       func(_ *request, e *InstanceConnectEndpoint) []string { return []string{e.VPC} },
-		"subnet-id":                    func(_ *request, e *InstanceConnectEndpoint) []string { return []string{e.Subnet} },
-		"instance-connect-endpoint-id": func(_ *request, e *InstanceConnectEndpoint) []string { return []string{e.ID} },
-		"state":                        func(_ *request, e *InstanceConnectEndpoint) []string { return []string{e.State} },
+	filters: func(_ *request, e *InstanceConnectEndpoint) map[string][]string {
+		return map[string][]string{
+			"vpc-id":                       {e.VPC},
+			"subnet-id":                    {e.Subnet},
+			"instance-connect-endpoint-id": {e.ID},
+			"state":                        {e.State},
+		}
 	},
 	wire: func(r *request, e *InstanceConnectEndpoint) any {
 		return xmlInstanceConnectEndpoint{

@@ -26,25 +26,23 @@ var ec2RouteOperations = map[string]op{
 var routeTableKind = kind[*RouteTable]{
 	arn: "route-table", noun: "routeTable", id: "RouteTableId", notFound: "InvalidRouteTableID.NotFound", set: "routeTableSet",
 	list: func(n *Network) list[*RouteTable] { return n.RouteTables },
-	filters: map[string]func(*request, *RouteTable) []string{
-		"vpc-id":         func(_ *request, t *RouteTable) []string { return []string{t.VPC} },
-		"route-table-id": func(_ *request, t *RouteTable) []string { return []string{t.ID} },
-		"owner-id":       func(_ *request, t *RouteTable) []string { return []string{t.Owner} },
-		"association.main": func(_ *request, t *RouteTable) []string {
-			return []string{strconv.FormatBool(t.Main)}
-		},
-		"association.subnet-id": func(_ *request, t *RouteTable) []string { return t.Subnets },
-		"association.route-table-association-id": func(_ *request, t *RouteTable) []string {
-			var ids []string
-			for _, a := range t.associations() {
-				ids = append(ids, a.ID)
-			}
-			return ids
-		},
-		"route.gateway-id":                routeTargets("igw-", "vgw-", "vpce-"),
-		"route.nat-gateway-id":            routeTargets("nat-"),
-		"route.transit-gateway-id":        routeTargets("tgw-"),
-		"route.vpc-peering-connection-id": routeTargets("pcx-"),
+	filters: func(_ *request, t *RouteTable) map[string][]string {
+		var ids []string
+		for _, a := range t.associations() {
+			ids = append(ids, a.ID)
+		}
+		return map[string][]string{
+			"vpc-id":                                 {t.VPC},
+			"route-table-id":                         {t.ID},
+			"owner-id":                               {t.Owner},
+			"association.main":                       {strconv.FormatBool(t.Main)},
+			"association.subnet-id":                  t.Subnets,
+			"association.route-table-association-id": ids,
+			"route.gateway-id":                       t.targets("igw-", "vgw-", "vpce-"),
+			"route.nat-gateway-id":                   t.targets("nat-"),
+			"route.transit-gateway-id":               t.targets("tgw-"),
+			"route.vpc-peering-connection-id":        t.targets("pcx-"),
+		}
 	},
 	wire: func(r *request, t *RouteTable) any {
 		out := xmlRouteTable{ID: t.ID, VPC: t.VPC, Owner: t.Owner, Associations: t.associations(), Tags: xmlTags(t.Tags)}
@@ -59,16 +57,15 @@ var routeTableKind = kind[*RouteTable]{
 	},
 }
 
-func routeTargets(prefixes ...string) func(*request, *RouteTable) []string {
-	return func(_ *request, t *RouteTable) []string {
-		var targets []string
-		for _, route := range t.Routes {
-			if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(route.Target, p) }) {
-				targets = append(targets, route.Target)
-			}
+// targets are those of a table's routes whose ids have one of the prefixes.
+func (t *RouteTable) targets(prefixes ...string) []string {
+	var targets []string
+	for _, route := range t.Routes {
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(route.Target, p) }) {
+			targets = append(targets, route.Target)
 		}
-		return targets
 	}
+	return targets
 }
 
 type xmlRouteTable struct {
@@ -188,14 +185,14 @@ func disassociateRouteTable(r *request) (any, error) {
 var networkACLKind = kind[*NetworkACL]{
 	arn: "network-acl", noun: "networkAcl", id: "NetworkAclId", notFound: "InvalidNetworkAclID.NotFound", set: "networkAclSet",
 	list: func(n *Network) list[*NetworkACL] { return n.NetworkACLs },
-	filters: map[string]func(*request, *NetworkACL) []string{
-		"vpc-id":         func(_ *request, a *NetworkACL) []string { return []string{a.VPC} },
-		"network-acl-id": func(_ *request, a *NetworkACL) []string { return []string{a.ID} },
-		"owner-id":       func(_ *request, a *NetworkACL) []string { return []string{a.Owner} },
-		"default":        func(_ *request, a *NetworkACL) []string { return []string{strconv.FormatBool(a.Default)} },
-		"association.subnet-id": func(r *request, a *NetworkACL) []string {
-			return r.network().aclSubnets(a)
-		},
+	filters: func(r *request, a *NetworkACL) map[string][]string {
+		return map[string][]string{
+			"vpc-id":                {a.VPC},
+			"network-acl-id":        {a.ID},
+			"owner-id":              {a.Owner},
+			"default":               {strconv.FormatBool(a.Default)},
+			"association.subnet-id": r.network().aclSubnets(a),
+		}
 	},
 	wire: func(r *request, a *NetworkACL) any {
 		out := xmlNetworkACL{ID: a.ID, VPC: a.VPC, Owner: a.Owner, Default: a.Default, Tags: xmlTags(a.Tags)}

@@ -17,14 +17,16 @@ var ec2VPCOperations = map[string]op{
 var vpcKind = kind[*VPC]{
 	arn: "vpc", noun: "vpc", id: "VpcId", notFound: "InvalidVpcID.NotFound", set: "vpcSet",
 	list: func(n *Network) list[*VPC] { return n.VPCs },
-	filters: map[string]func(*request, *VPC) []string{
-		"vpc-id":          func(_ *request, v *VPC) []string { return []string{v.ID} },
-		"state":           func(_ *request, v *VPC) []string { return []string{v.State} },
-		"cidr":            func(_ *request, v *VPC) []string { return []string{v.CIDR} },
-		"is-default":      func(_ *request, v *VPC) []string { return []string{strconv.FormatBool(v.Default)} },
-		"isDefault":       func(_ *request, v *VPC) []string { return []string{strconv.FormatBool(v.Default)} },
-		"owner-id":        func(_ *request, v *VPC) []string { return []string{v.Owner} },
-		"dhcp-options-id": func(_ *request, v *VPC) []string { return []string{v.DHCPOptions} },
+	filters: func(_ *request, v *VPC) map[string][]string {
+		return map[string][]string{
+			"vpc-id":          {v.ID},
+			"state":           {v.State},
+			"cidr":            {v.CIDR},
+			"is-default":      {strconv.FormatBool(v.Default)},
+			"isDefault":       {strconv.FormatBool(v.Default)},
+			"owner-id":        {v.Owner},
+			"dhcp-options-id": {v.DHCPOptions},
+		}
 	},
 	wire: func(_ *request, v *VPC) any {
 		out := xmlVPC{
@@ -120,13 +122,15 @@ type xmlVPCAttribute struct {
 var subnetKind = kind[*Subnet]{
 	arn: "subnet", noun: "subnet", id: "SubnetId", notFound: "InvalidSubnetID.NotFound", set: "subnetSet",
 	list: func(n *Network) list[*Subnet] { return n.Subnets },
-	filters: map[string]func(*request, *Subnet) []string{
-		"vpc-id":            func(_ *request, s *Subnet) []string { return []string{s.VPC} },
-		"subnet-id":         func(_ *request, s *Subnet) []string { return []string{s.ID} },
-		"state":             func(_ *request, s *Subnet) []string { return []string{s.State} },
-		"owner-id":          func(_ *request, s *Subnet) []string { return []string{s.Owner} },
-		"availability-zone": func(_ *request, s *Subnet) []string { return []string{s.Zone} },
-		"cidr-block":        func(_ *request, s *Subnet) []string { return []string{s.CIDR} },
+	filters: func(_ *request, s *Subnet) map[string][]string {
+		return map[string][]string{
+			"vpc-id":            {s.VPC},
+			"subnet-id":         {s.ID},
+			"state":             {s.State},
+			"owner-id":          {s.Owner},
+			"availability-zone": {s.Zone},
+			"cidr-block":        {s.CIDR},
+		}
 	},
 	wire: func(r *request, s *Subnet) any {
 		return xmlSubnet{
@@ -149,10 +153,12 @@ type xmlSubnet struct {
 var dhcpOptionsKind = kind[*DHCPOptions]{
 	arn: "dhcp-options", noun: "dhcpOption", id: "DhcpOptionsId", notFound: "InvalidDhcpOptionID.NotFound", set: "dhcpOptionsSet",
 	list: func(n *Network) list[*DHCPOptions] { return n.DHCPOptions },
-	filters: map[string]func(*request, *DHCPOptions) []string{
-		"dhcp-options-id": func(_ *request, d *DHCPOptions) []string { return []string{d.ID} },
-		"owner-id":        func(_ *request, d *DHCPOptions) []string { return []string{d.Owner} },
-		"value":           func(_ *request, d *DHCPOptions) []string { return append([]string{d.DomainName}, d.Servers...) },
+	filters: func(_ *request, d *DHCPOptions) map[string][]string {
+		return map[string][]string{
+			"dhcp-options-id": {d.ID},
+			"owner-id":        {d.Owner},
+			"value":           append([]string{d.DomainName}, d.Servers...),
+		}
 	},
 	wire: func(_ *request, d *DHCPOptions) any {
 		out := xmlDHCPOptions{ID: d.ID, Owner: d.Owner, Tags: xmlTags(d.Tags)}
