@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,7 +42,7 @@ type AWS struct {
 // New returns an AWS in the state of o.World. Unknown assumptions, settings and rules are errors.
 func New(o Options) (*AWS, error) {
 	if o.World == nil {
-		return nil, fmt.Errorf("emulator: no world given")
+		return nil, errors.New("emulator: no world given")
 	}
 	world, err := o.World.clone()
 	if err != nil {
@@ -90,7 +91,7 @@ func (a *AWS) configure(o Options) {
 }
 
 // Clone returns an independent AWS in the present state: world, journal, counters, assumptions and rules are
-// copied. Clock, latency, page size and machines come from o; so do faults, unless o.Faults is nil: then the present
+// copied. Clock (nil: stands at the present time), latency, page size and machines come from o; so do faults, unless o.Faults is nil: then the present
 // ones go on. o.World, o.Assumptions and o.WithoutRules are not used.
 func (a *AWS) Clone(o Options) (*AWS, error) {
 	a.mu.Lock()
@@ -114,6 +115,10 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		}
 	} else if c.faults, err = armFaults(o.Faults); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
+	}
+	if o.Now == nil {
+		at := a.now()
+		o.Now = func() time.Time { return at }
 	}
 	c.configure(o)
 	return c, nil

@@ -353,6 +353,21 @@ func (machines) StopExecution(string, string, string) (time.Time, error) {
 }
 func (machines) RedriveExecution(string) (time.Time, error) { return time.Unix(300, 0), nil }
 
+func (machines) StateMachineOf(token string) (string, bool) { return "arn:machine", token == "token" }
+
+// https://docs.aws.amazon.com/cdk/api/v2/docs/aws-cdk-lib.aws_stepfunctions.StateMachine.html#granttaskresponseidentity
+func TestCallbackPermission(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, `"roles": {"closer": {"policies": [{"Statement": {"Effect": "Allow", "Action": "states:SendTaskSuccess", "Resource": "arn:machine"}}]}}`, "", Options{Machines: machines{}})
+	client := sfn.NewFromConfig(l.config(hubKey, "us-east-1"))
+	for token, want := range map[string]string{"token": "", "stale": "AccessDeniedException"} {
+		_, err := client.SendTaskSuccess(background, &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")})
+		wantCode(t, err, want)
+	}
+	_, err := client.SendTaskFailure(background, &sfn.SendTaskFailureInput{TaskToken: aws.String("token")})
+	wantCode(t, err, "AccessDeniedException")
+}
+
 func TestStepFunctions(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "", "", Options{Machines: machines{}})

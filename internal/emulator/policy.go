@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -247,7 +248,7 @@ func conditionOperator(name string) (func(c condition, key string, patterns []st
 	if base == "Null" {
 		return func(c condition, key string, patterns []string) bool {
 			values, ok := c.values(key)
-			return slices.Contains(patterns, fmt.Sprint(!ok || len(values) == 0))
+			return slices.Contains(patterns, strconv.FormatBool(!ok || len(values) == 0))
 		}, true
 	}
 	equal := map[string]func(pattern, value string) bool{
@@ -262,6 +263,11 @@ func conditionOperator(name string) (func(c condition, key string, patterns []st
 		"StringNotLike":             wildcard,
 		"ArnNotEquals":              wildcard,
 		"ArnNotLike":                wildcard,
+		"NumericEquals":             compareNumbers(func(p, v float64) bool { return v == p }),
+		"NumericLessThan":           compareNumbers(func(p, v float64) bool { return v < p }),
+		"NumericLessThanEquals":     compareNumbers(func(p, v float64) bool { return v <= p }),
+		"NumericGreaterThan":        compareNumbers(func(p, v float64) bool { return v > p }),
+		"NumericGreaterThanEquals":  compareNumbers(func(p, v float64) bool { return v >= p }),
 	}[base]
 	if equal == nil {
 		return nil, false
@@ -282,6 +288,15 @@ func conditionOperator(name string) (func(c condition, key string, patterns []st
 		}
 		return !slices.ContainsFunc(values, func(v string) bool { return !holds(v) })
 	}, true
+}
+
+// compareNumbers fails where either side is no number.
+func compareNumbers(holds func(pattern, value float64) bool) func(pattern, value string) bool {
+	return func(pattern, value string) bool {
+		p, bad := strconv.ParseFloat(pattern, 64)
+		v, worse := strconv.ParseFloat(value, 64)
+		return bad == nil && worse == nil && holds(p, v)
+	}
 }
 
 // contextKeys lists the condition keys that policies ask about for an action.

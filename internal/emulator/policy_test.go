@@ -48,7 +48,7 @@ func TestPolicyLayers(t *testing.T) {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 func TestConditions(t *testing.T) {
 	t.Parallel()
-	context := condition{"aws:PrincipalArn": {"arn:aws:iam::1:role/closer/a"}, "aws:SecureTransport": {"true"}, "aws:TagKeys": {"a", "b"}}
+	context := condition{"aws:PrincipalArn": {"arn:aws:iam::1:role/closer/a"}, "aws:SecureTransport": {"true"}, "aws:TagKeys": {"a", "b"}, "s3:TlsVersion": {"1.3"}}
 	for give, want := range map[string]bool{
 		`{"StringEquals": {"aws:principalarn": ["x", "arn:aws:iam::1:role/closer/a"]}}`:  true,
 		`{"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::1:role/*"}}`:                false,
@@ -57,6 +57,9 @@ func TestConditions(t *testing.T) {
 		`{"StringNotEquals": {"aws:Absent": "x"}}`:                                       true,
 		`{"StringEquals": {"aws:Absent": "x"}}`:                                          false,
 		`{"StringEqualsIfExists": {"aws:Absent": "x"}}`:                                  true,
+		`{"NumericLessThan": {"s3:TlsVersion": 1.2}}`:                                    false,
+		`{"NumericGreaterThanEquals": {"s3:TlsVersion": "1.3"}}`:                         true,
+		`{"NumericEquals": {"aws:PrincipalArn": "1"}}`:                                   false,
 		`{"Null": {"aws:Absent": true}}`:                                                 true,
 		`{"Null": {"aws:PrincipalArn": "true"}}`:                                         false,
 		`{"Bool": {"aws:SecureTransport": "false"}}`:                                     false,

@@ -101,12 +101,12 @@ func (r *request) connection(c *VPCConnection) *types.VPCConnection {
 	}
 	state := types.NetworkInterfaceStatusAvailable
 	var failure *string
-	switch {
-	case out.Status == types.VPCConnectionResourceStatusDeletionInProgress:
+	switch out.Status {
+	case types.VPCConnectionResourceStatusDeletionInProgress:
 		state = types.NetworkInterfaceStatusDeleting
-	case out.Status == types.VPCConnectionResourceStatusDeletionFailed:
+	case types.VPCConnectionResourceStatusDeletionFailed:
 		state, failure = types.NetworkInterfaceStatusDeletionFailed, new("You are not authorized to perform this operation. (Service: Ec2, Status Code: 403)")
-	case out.Status == types.VPCConnectionResourceStatusDeleted:
+	case types.VPCConnectionResourceStatusDeleted:
 		state = types.NetworkInterfaceStatusDeleted
 	}
 	if state != types.NetworkInterfaceStatusAvailable {

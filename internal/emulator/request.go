@@ -142,9 +142,10 @@ func paginate[T any](r *request, items []T, token string, limit, standard int) (
 	start := 0
 	prefix := r.service.name + ":" + r.operation + ":"
 	if token != "" {
-		decoded, err := base64.RawURLEncoding.DecodeString(token)
+		decoded, notBase64 := base64.RawURLEncoding.DecodeString(token)
 		rest, found := strings.CutPrefix(string(decoded), prefix)
-		if start, err = strconv.Atoi(rest); err != nil || !found || start < 0 {
+		var notNumber error
+		if start, notNumber = strconv.Atoi(rest); notBase64 != nil || notNumber != nil || !found || start < 0 {
 			return nil, "", false
 		}
 	}

@@ -22,7 +22,7 @@ func (a *AWS) route(r *request, in *http.Request, s signature) error {
 	if r.service == nil {
 		target := in.Header.Get("X-Amz-Target")
 		for _, known := range a.services {
-			if known.target != "" && strings.HasPrefix(target, known.target+".") {
+			if known.target != "" && strings.Contains(target, known.target+".") {
 				r.service = known
 			}
 		}
@@ -33,7 +33,8 @@ func (a *AWS) route(r *request, in *http.Request, s signature) error {
 	}
 	switch r.service.protocol {
 	case json10, json11:
-		_, r.operation, _ = strings.Cut(in.Header.Get("X-Amz-Target"), ".")
+		target := in.Header.Get("X-Amz-Target") // some clients put a whole Java package before it
+		r.operation = target[strings.LastIndex(target, ".")+1:]
 		return r.readJSON(r.body)
 	case query, ec2Query:
 		form, err := url.ParseQuery(string(r.body))

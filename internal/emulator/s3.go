@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
-	"crypto/md5" //nolint:gosec // S3's ETag of a single-part object is the MD5 of its body
+	"crypto/md5" // S3's ETag of a single-part object is the MD5 of its body
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,15 +93,15 @@ func (o *Object) current() *ObjectVersion {
 }
 
 func (v *ObjectVersion) etag() string {
-	sum := md5.Sum(v.Body) //nolint:gosec // see the import
+	sum := md5.Sum(v.Body)
 	return `"` + hex.EncodeToString(sum[:]) + `"`
 }
 
 var s3Operations = map[string]op{
 	"PutObject":     {run: putObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy, context: objectContext},
-	"GetObject":     {run: getObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy},
-	"HeadObject":    {run: getObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy},
-	"DeleteObject":  {run: deleteObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy, actions: deleteObjectActions},
+	"GetObject":     {run: getObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy, actions: versionActions("s3:GetObject"), context: tlsContext},
+	"HeadObject":    {run: getObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy, actions: versionActions("s3:GetObject"), context: tlsContext},
+	"DeleteObject":  {run: deleteObject, required: []string{"Key"}, resource: objectResource, policy: bucketPolicy, actions: versionActions("s3:DeleteObject"), context: tlsContext},
 	"ListObjectsV2": {run: listObjects, resource: bucketResource, policy: bucketPolicy, context: listContext},
 }
 
@@ -183,7 +184,7 @@ func unchunked(header http.Header, body []byte) ([]byte, error) {
 	for {
 		line, err := reader.ReadString('\n')
 		if err != nil {
-			return nil, fmt.Errorf("the body ends inside a chunk")
+			return nil, errors.New("the body ends inside a chunk")
 		}
 		size, _, _ := strings.Cut(strings.TrimSpace(line), ";")
 		n, err := strconv.ParseInt(size, 16, 64)
@@ -195,7 +196,7 @@ func unchunked(header http.Header, body []byte) ([]byte, error) {
 		}
 		chunk := make([]byte, n+2) // with its line end
 		if _, err := io.ReadFull(reader, chunk); err != nil {
-			return nil, fmt.Errorf("the body ends inside a chunk")
+			return nil, errors.New("the body ends inside a chunk")
 		}
 		out = append(out, chunk[:n]...)
 	}
@@ -243,16 +244,22 @@ func bucketPolicy(r *request) (*Policy, string) {
 	return b.Policy, owner
 }
 
-func deleteObjectActions(r *request) []string {
-	if r.has("VersionId") {
-		return []string{"s3:DeleteObjectVersion"}
+// versionActions are the actions of an operation that may name a version, which is another permission.
+func versionActions(action string) func(*request) []string {
+	return func(r *request) []string {
+		if r.has("VersionId") {
+			return []string{action + "Version"}
+		}
+		return []string{action}
 	}
-	return []string{"s3:DeleteObject"}
 }
+
+// tlsContext is what bucket policies hold transport to; the emulator stands for the HTTPS endpoint.
+func tlsContext(*request) condition { return condition{"s3:TlsVersion": {"1.3"}} }
 
 // objectContext holds S3's condition keys that a policy can hold a write to.
 func objectContext(r *request) condition {
-	c := condition{}
+	c := tlsContext(r)
 	for header, key := range map[string]string{
 		"If-None-Match": "s3:if-none-match", "If-Match": "s3:if-match",
 		"X-Amz-Server-Side-Encryption":                "s3:x-amz-server-side-encryption",
@@ -265,7 +272,11 @@ func objectContext(r *request) condition {
 	return c
 }
 
-func listContext(r *request) condition { return condition{"s3:prefix": {r.str("Prefix")}} }
+func listContext(r *request) condition {
+	c := tlsContext(r)
+	c["s3:prefix"] = []string{r.str("Prefix")}
+	return c
+}
 
 func checkBucket(r *request) error {
 	b, _ := r.bucket()

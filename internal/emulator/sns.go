@@ -1,6 +1,8 @@
 package emulator
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -8,12 +10,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 )
 
-// Topic is an SNS topic; it exists in every Region unless it names one.
+// Topic is an SNS topic, by its name or its ARN.
 type Topic struct {
-	Name          string         `json:"name"`
-	Region        string         `json:"region,omitempty"`
+	Name          string         `json:"name,omitempty"`   // default: the ARN's
+	Region        string         `json:"region,omitempty"` // default: the ARN's, or us-east-1
+	ARN           string         `json:"arn,omitempty"`    // default: made from Name and Region
 	Policy        *Policy        `json:"policy,omitempty"`
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`
+}
+
+func (t *Topic) complete(account string) error {
+	if parts := strings.SplitN(t.ARN, ":", 6); len(parts) == 6 {
+		t.Region, t.Name = cmp.Or(t.Region, parts[3]), cmp.Or(t.Name, parts[5])
+	}
+	t.Region = cmp.Or(t.Region, "us-east-1")
+	want := "arn:aws:sns:" + t.Region + ":" + account + ":" + t.Name
+	if t.ARN = cmp.Or(t.ARN, want); t.Name == "" || t.ARN != want {
+		return fmt.Errorf("topic %q %s: give a name, or an ARN of this account", t.Name, t.ARN)
+	}
+	return nil
 }
 
 // Subscription is who gets a topic's messages.
@@ -46,17 +61,11 @@ func topicPolicy(r *request) (*Policy, string) {
 
 // topic finds the topic that the call names, and its owner.
 func (r *request) topic() (*Topic, string) {
-	parts := strings.SplitN(r.str("TopicArn"), ":", 6)
-	if len(parts) != 6 || parts[3] != r.region {
-		return nil, ""
-	}
-	owner := r.aws.world.Accounts[parts[4]]
-	if owner == nil {
-		return nil, ""
-	}
-	for _, t := range owner.Topics {
-		if t.Name == parts[5] && (t.Region == "" || t.Region == r.region) {
-			return t, parts[4]
+	for id, account := range r.aws.world.Accounts {
+		for _, t := range account.Topics {
+			if t.ARN == r.str("TopicArn") && t.Region == r.region {
+				return t, id
+			}
 		}
 	}
 	return nil, ""

@@ -29,6 +29,12 @@ type Lister interface {
 	ListExecutions(machineARN string) []Execution
 }
 
+// TokenOwner is implemented by Machines that can tell whose a token is. Callbacks are authorized on the state machine's ARN,
+// as aws-cdk's grantTaskResponse does; without it, or for a token that nobody knows, on "*".
+type TokenOwner interface {
+	StateMachineOf(token string) (machineARN string, ok bool)
+}
+
 // Execution is what DescribeExecution says.
 type Execution struct {
 	ARN, Name, StateMachineARN string
@@ -40,16 +46,15 @@ type Execution struct {
 	RedriveDate                time.Time // zero: never redriven
 }
 
-// The callbacks have no resource type of their own in the service authorization reference.
 var statesOperations = map[string]op{
 	"DescribeExecution": {run: describeExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
 	"ListExecutions":    {run: listExecutions, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
 	"StartExecution":    {run: startExecution, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
 	"StopExecution":     {run: stopExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
 	"RedriveExecution":  {run: redriveExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
-	"SendTaskSuccess":   {run: sendTaskSuccess, required: []string{"taskToken", "output"}},
-	"SendTaskFailure":   {run: sendTaskFailure, required: []string{"taskToken"}},
-	"SendTaskHeartbeat": {run: sendTaskHeartbeat, required: []string{"taskToken"}},
+	"SendTaskSuccess":   {run: sendTaskSuccess, required: []string{"taskToken", "output"}, resource: tokenResource},
+	"SendTaskFailure":   {run: sendTaskFailure, required: []string{"taskToken"}, resource: tokenResource},
+	"SendTaskHeartbeat": {run: sendTaskHeartbeat, required: []string{"taskToken"}, resource: tokenResource},
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
@@ -61,6 +66,15 @@ var statesRules = []rule{
 
 func statesResource(member string) func(*request) []string {
 	return func(r *request) []string { return []string{r.str(member)} }
+}
+
+func tokenResource(r *request) []string {
+	if owner, ok := r.aws.machines.(TokenOwner); ok {
+		if arn, known := owner.StateMachineOf(r.str("taskToken")); known {
+			return []string{arn}
+		}
+	}
+	return nil
 }
 
 const maxPayload = 256 * 1024 // bytes

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 )
@@ -100,7 +99,6 @@ func assumeRole(r *request) (any, error) {
 		Credentials: &types.Credentials{
 			AccessKeyId: &key, SecretAccessKey: &session.SecretAccessKey, SessionToken: &session.SessionToken, Expiration: &session.Expiration,
 		},
-		PackedPolicySize: aws.Int32(int32(len(r.str("Policy")) * 100 / maxSessionPolicy)),
 	}, nil
 }
 
@@ -124,37 +122,31 @@ func (a *AWS) role(arn string) (account string, role *Role, name string, err err
 // mayAssume holds caller and role together: nothing may deny, the role must trust the caller, and the caller's own
 // policies must allow it unless a role of the same account trusts the caller by name.
 func (r *request) mayAssume(account string, role *Role, arn string) error {
-	// Across accounts AWS gives no reason, and a role that does not exist looks like one that does not trust.
-	refused := r.service.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
-	if role == nil {
-		return refused
-	}
 	want := access{caller: r.principal, action: "sts:AssumeRole", resource: arn, context: r.context()}
 	want.context["sts:RoleSessionName"] = []string{r.str("RoleSessionName")}
 	if id := r.str("ExternalId"); id != "" {
 		want.context["sts:ExternalId"] = []string{id}
 	}
-	reason := r.aws.refusal(r.principal, want)
-	if !r.aws.enforces("role-trust") {
-		if reason != "" {
-			return refused
+	reason, trusted, byName := r.aws.refusal(r.principal, want), implicitDeny, false
+	if role != nil {
+		trust := r.aws.world.trust(account, role)
+		trusted = evaluate([]Policy{*trust}, want)
+		byName = account == r.account && slices.ContainsFunc(trust.Statement, func(s Statement) bool {
+			return s.Effect == "Allow" && (slices.Contains(s.Principal["AWS"], r.principal.ARN) || slices.Contains(s.Principal["AWS"], r.principal.roleARN))
+		})
+		if !r.aws.enforces("role-trust") {
+			trusted = allowed
 		}
-		return nil
 	}
-	trust := r.aws.world.trust(account, role)
-	verdict := evaluate([]Policy{*trust}, want)
-	byName := slices.ContainsFunc(trust.Statement, func(s Statement) bool {
-		return s.Effect == "Allow" && (slices.Contains(s.Principal["AWS"], r.principal.ARN) || slices.Contains(s.Principal["AWS"], r.principal.roleARN))
-	})
+	if byName && trusted == allowed && reason == noIdentityPolicy(want.action) {
+		reason = ""
+	}
 	switch {
-	case verdict != allowed:
-		return refused
-	case reason == "":
-		return nil
-	case account == r.account && byName && reason == noIdentityPolicy("sts:AssumeRole"):
-		return nil
-	case account == r.account:
-		return r.service.denied(notAuthorized(r.principal, "sts:AssumeRole", arn, reason))
+	case reason != "":
+		return r.service.denied(notAuthorized(r.principal, want.action, arn, reason))
+	case trusted != allowed:
+		// AWS gives no reason here: a role that does not exist looks like one that does not trust.
+		return r.service.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
 	}
-	return refused
+	return nil
 }

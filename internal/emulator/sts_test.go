@@ -155,6 +155,7 @@ func TestPresignedIdentity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = response.Body.Close() }() // it is in memory
 		body, err := io.ReadAll(response.Body)
 		if err != nil {
 			t.Fatal(err)

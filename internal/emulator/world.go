@@ -149,6 +149,11 @@ func (account *Account) complete(id string, now time.Time) error {
 	for i := range account.Trail {
 		account.Trail[i].complete(id)
 	}
+	for _, t := range account.Topics {
+		if err := t.complete(id); err != nil {
+			return err
+		}
+	}
 	if account.QuickSight != nil {
 		if err := account.QuickSight.complete(account, id, now); err != nil {
 			return err
