@@ -207,6 +207,11 @@ var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // runRecording replays a recording and says what differs in the outcome and in the events.
 func runRecording(c *object) (outcome, events string) {
+	defer func() {
+		if r := recover(); r != nil {
+			outcome = fmt.Sprint("panic: ", r)
+		}
+	}()
 	// The recorder put a word in place of the ARN of activities.
 	definition := strings.ReplaceAll(text(member_(c, "definition")), `"activity_arn"`, `"arn:aws:states:us-east-1:111111111111:activity:a"`)
 	m, err := Parse([]byte(definition))

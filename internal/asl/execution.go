@@ -41,6 +41,7 @@ type Task struct {
 	Resource     string
 	Function     string          // with lambda:invoke: Arguments.FunctionName; with a function ARN: that ARN
 	Payload      json.RawMessage // what the function gets; with any other service all of Arguments
+	RoleARN      string          // Credentials.RoleArn, if the state gives one
 	Token        string          // with .waitForTaskToken and activities only
 	Scheduled    time.Time
 	RedriveCount int

@@ -83,7 +83,7 @@ var fields = []field{
 	{"TimeoutSecondsPath", taskState, inJSONPath, ""},
 	{"HeartbeatSeconds", taskState, inBoth, ""},
 	{"HeartbeatSecondsPath", taskState, inJSONPath, ""},
-	{"Credentials", taskState, inBoth, "tasks run with one identity"},
+	{"Credentials", taskState, inBoth, ""},
 	{"Choices", choiceState, inBoth, ""},
 	{"Default", choiceState, inBoth, ""},
 	{"Seconds", waitState, inBoth, ""},

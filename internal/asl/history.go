@@ -19,12 +19,13 @@ const (
 	ExecutionAborted   EventType = "ExecutionAborted"
 	ExecutionRedriven  EventType = "ExecutionRedriven"
 
-	TaskScheduled EventType = "TaskScheduled"
-	TaskStarted   EventType = "TaskStarted"
-	TaskSubmitted EventType = "TaskSubmitted"
-	TaskSucceeded EventType = "TaskSucceeded"
-	TaskFailed    EventType = "TaskFailed"
-	TaskTimedOut  EventType = "TaskTimedOut"
+	TaskScheduled    EventType = "TaskScheduled"
+	TaskStarted      EventType = "TaskStarted"
+	TaskSubmitted    EventType = "TaskSubmitted"
+	TaskSubmitFailed EventType = "TaskSubmitFailed"
+	TaskSucceeded    EventType = "TaskSucceeded"
+	TaskFailed       EventType = "TaskFailed"
+	TaskTimedOut     EventType = "TaskTimedOut"
 
 	LambdaFunctionScheduled EventType = "LambdaFunctionScheduled"
 	LambdaFunctionStarted   EventType = "LambdaFunctionStarted"
@@ -83,13 +84,14 @@ type Details struct {
 	Error         string       `json:"error,omitempty"`
 	Cause         string       `json:"cause,omitempty"`
 
-	ResourceType       string `json:"resourceType,omitempty"`
-	Resource           string `json:"resource,omitempty"`
-	Region             string `json:"region,omitempty"`
-	Parameters         string `json:"parameters,omitempty"`
-	TimeoutInSeconds   int64  `json:"timeoutInSeconds,omitempty"`
-	HeartbeatInSeconds int64  `json:"heartbeatInSeconds,omitempty"`
-	WorkerName         string `json:"workerName,omitempty"`
+	ResourceType       string           `json:"resourceType,omitempty"`
+	Resource           string           `json:"resource,omitempty"`
+	Region             string           `json:"region,omitempty"`
+	Parameters         string           `json:"parameters,omitempty"`
+	TimeoutInSeconds   int64            `json:"timeoutInSeconds,omitempty"`
+	HeartbeatInSeconds int64            `json:"heartbeatInSeconds,omitempty"`
+	WorkerName         string           `json:"workerName,omitempty"`
+	TaskCredentials    *TaskCredentials `json:"taskCredentials,omitempty"`
 
 	AssignedVariables        map[string]string `json:"assignedVariables,omitempty"`
 	AssignedVariablesDetails *DataDetails      `json:"assignedVariablesDetails,omitempty"`
@@ -106,6 +108,11 @@ type Details struct {
 // DataDetails says whether a text was cut short, which here it never is.
 type DataDetails struct {
 	Truncated bool `json:"truncated"`
+}
+
+// TaskCredentials is the role that a task was run with.
+type TaskCredentials struct {
+	RoleARN string `json:"roleArn"`
 }
 
 // detailsField names the member that carries the details of a type; empty where the type has none.
@@ -160,6 +167,7 @@ type event struct {
 type scheduled struct {
 	task               *task
 	region             string
+	role               string
 	timeout, heartbeat int64
 }
 
@@ -238,6 +246,9 @@ type taskFailure struct {
 }
 
 func (v *event) renderTask(d *Details, s *scheduled) {
+	if s.role != "" && (v.kind == TaskScheduled || v.kind == LambdaFunctionScheduled) {
+		d.TaskCredentials = &TaskCredentials{s.role}
+	}
 	switch s.task.pattern {
 	case directFunction, activity:
 		if v.kind == LambdaFunctionScheduled || v.kind == ActivityScheduled {

@@ -201,7 +201,8 @@ func (e *expression) evaluate(ev *evaluation) (any, error) {
 			bound[name] = f
 		}
 	}
-	ctx := &watch{Context: ev.ctx}
+	ev.watch = watch{Context: ev.ctx}
+	ctx := &ev.watch
 	v, err := e.compiled.EvalWithVars(ctx, nil, bound)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -531,15 +532,33 @@ func digest(data, algorithm string) (string, error) {
 	return "", fmt.Errorf("the algorithm %q is none of MD5, SHA-1, SHA-256, SHA-384, SHA-512", algorithm)
 }
 
-// quick is an expression so simple that it needs no JSONata engine: a literal, a path of names, or the comparison of
-// such a path with a literal. What it cannot decide in exactly JSONata's way it leaves to the engine.
+// quick is an expression so simple that it needs no JSONata engine: a literal, a path of names, the comparison of such
+// a path with a literal, or several such comparisons joined by either "and" or "or". What it cannot decide in exactly
+// JSONata's way it leaves to the engine.
 type quick struct {
 	path    []string // starts with the variable; nil for a bare literal
 	op      string
 	literal any
+
+	parts []*quick // of "and", or of "or"
+	any   bool
 }
 
 func quickForm(source string) *quick {
+	for _, joint := range []string{" and ", " or "} {
+		if !strings.Contains(source, joint) {
+			continue
+		}
+		q := &quick{any: joint == " or "}
+		for part := range strings.SplitSeq(source, joint) {
+			p := quickForm(strings.TrimSpace(part))
+			if p == nil || p.op == "" {
+				return nil
+			}
+			q.parts = append(q.parts, p)
+		}
+		return q
+	}
 	path, rest := quickPath(source)
 	if path == nil {
 		if v, ok := quickLiteral(source); ok {
@@ -612,6 +631,19 @@ func quickLiteral(s string) (any, bool) {
 
 // run gives the value, or false where the engine must decide.
 func (q *quick) run(ev *evaluation) (any, bool) {
+	if q.parts != nil {
+		holds := !q.any
+		for _, p := range q.parts {
+			v, ok := p.run(ev)
+			if !ok {
+				return nil, false
+			}
+			if v == q.any {
+				holds = q.any
+			}
+		}
+		return holds, true
+	}
 	if q.path == nil {
 		return q.literal, true
 	}

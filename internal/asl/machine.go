@@ -70,6 +70,7 @@ type task struct {
 	pattern   pattern
 	timeout   *quantity
 	heartbeat *quantity
+	role      *template // Credentials.RoleArn
 }
 
 // pattern is how a task's result arrives.

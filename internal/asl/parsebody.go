@@ -43,7 +43,21 @@ func (l *stateLoader) task() error {
 		return l.fail("HeartbeatSeconds", "it must be smaller than TimeoutSeconds")
 	}
 	l.state.task = t
-	return nil
+	t.role, err = l.credentials()
+	return err
+}
+
+// credentials compiles Credentials, whose only field is RoleArn.
+func (l *stateLoader) credentials() (*template, error) {
+	t, err := l.template(l.source, "Credentials", l.before())
+	if t == nil || err != nil {
+		return nil, err
+	}
+	o, ok := field1[*object](l.source, "Credentials")
+	if !ok || len(o.members) != 1 || strings.TrimSuffix(o.members[0].key, ".$") != "RoleArn" {
+		return nil, l.fail("Credentials", "it must be an object with RoleArn")
+	}
+	return t, nil
 }
 
 // parseResource takes the ARN of a Task apart.

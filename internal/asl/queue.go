@@ -29,8 +29,9 @@ type item struct {
 
 // outcome is what a task came to.
 type outcome struct {
-	output  any
-	failure *failure
+	output      any
+	failure     *failure
+	unsubmitted bool // the failure is one of submitting
 }
 
 // queue is a heap of items by time, then by sequence.

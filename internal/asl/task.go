@@ -31,6 +31,18 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 		}
 		*q.to = int64(n)
 	}
+	if t.role != nil {
+		v, f := ev.fill(t.role)
+		if f != nil {
+			return f
+		}
+		o, _ := v.(*object)
+		role, ok := field1[string](o, "RoleArn")
+		if !ok {
+			return runtimeFailure("The RoleArn of the Credentials field must be a string.")
+		}
+		w.role = role
+	}
 	arguments := input
 	for _, from := range []*template{s.parameters, s.arguments} {
 		if from == nil {
@@ -66,6 +78,7 @@ func (e *Execution) assignment(b *branch, arguments any) Task {
 		Execution: e.options.Name, State: b.state.name, Visit: e.visits[b.state.index], Attempt: b.attempt,
 		Resource: t.resource, Scheduled: time.Unix(0, e.clock).UTC(), RedriveCount: e.redrives,
 	}
+	out.RoleARN = b.work.role
 	if t.byToken() {
 		out.Token = b.token
 	}
@@ -147,7 +160,10 @@ func (e *Execution) outcome(b *branch, out Outcome) *outcome {
 				f.cause = text(v)
 			}
 		}
-		return &outcome{failure: f}
+		// A call that was to start a job or hand a token over failed before anything was submitted. A function that
+		// fails after it was invoked is not that.
+		unsubmitted := t.pattern == syncJob && out.Submitted == nil || t.pattern == callback && !t.isLambda()
+		return &outcome{failure: f, unsubmitted: unsubmitted}
 	}
 	var v any
 	if len(out.Output) > 0 {
@@ -212,7 +228,11 @@ func (e *Execution) answered(b *branch, o *outcome) {
 		f = tooLarge(name)
 	}
 	if f != nil {
-		b.last = e.note(b, event{kind: names.failed, previous: b.last, detail: taskFailure{w, f}})
+		kind := names.failed
+		if o.unsubmitted {
+			kind = TaskSubmitFailed
+		}
+		b.last = e.note(b, event{kind: kind, previous: b.last, detail: taskFailure{w, f}})
 		e.raise(b, f)
 		return
 	}

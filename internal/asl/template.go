@@ -131,6 +131,7 @@ type evaluation struct {
 	context   func() *object // the context object, built when something asks for it
 	volatile  volatile
 
+	watch          watch          // of the expression at work
 	bound, members map[string]any // what JSONata's engine is given; reused, for it copies the one and only reads the other
 }
 

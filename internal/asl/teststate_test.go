@@ -2,6 +2,7 @@ package asl
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -63,7 +64,12 @@ type stateUnderTest struct {
 	inspection *object
 }
 
-func testState(request *object) (*object, error) {
+func testState(request *object) (response *object, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
 	definition := member_(request, "definition").(*object)
 	name := str(request, "stateName")
 	source, jsonata := definition, str(definition, "QueryLanguage") == "JSONata"
