@@ -108,7 +108,7 @@ var s3Operations = map[string]op{
 const conditionalPage = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"
 
 var s3Rules = []rule{
-	{name: "bucket-exists", operations: sortedKeys(s3Operations), page: "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html", check: checkBucket},
+	{name: "bucket-region", operations: sortedKeys(s3Operations), page: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html", check: checkBucketRegion},
 	{name: "if-none-match", operations: []string{"PutObject"}, page: conditionalPage, check: checkIfNoneMatch},
 	{name: "if-match", operations: []string{"PutObject", "DeleteObject"}, page: conditionalPage, check: checkIfMatch},
 	{name: "absent-needs-list", operations: []string{"GetObject", "HeadObject"}, page: "https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html", check: checkAbsent},
@@ -278,12 +278,8 @@ func listContext(r *request) condition {
 	return c
 }
 
-func checkBucket(r *request) error {
-	b, _ := r.bucket()
-	if b == nil {
-		return &APIError{Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: http.StatusNotFound}
-	}
-	if b.Region != "" && b.Region != r.region {
+func checkBucketRegion(r *request) error {
+	if b, _ := r.bucket(); b != nil && b.Region != "" && b.Region != r.region {
 		return &APIError{Code: "PermanentRedirect", Message: "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.", Status: http.StatusMovedPermanently}
 	}
 	return nil
@@ -291,6 +287,7 @@ func checkBucket(r *request) error {
 
 var (
 	errPrecondition = &APIError{Code: "PreconditionFailed", Message: "At least one of the pre-conditions you specified did not hold", Status: http.StatusPreconditionFailed}
+	errNoSuchBucket = &APIError{Code: "NoSuchBucket", Message: "The specified bucket does not exist", Status: http.StatusNotFound}
 	errNoSuchKey    = &APIError{Code: "NoSuchKey", Message: "The specified key does not exist.", Status: http.StatusNotFound}
 )
 
@@ -323,7 +320,7 @@ func checkIfMatch(r *request) error {
 
 // checkAbsent: who may not list a bucket is not told that a key is absent.
 func checkAbsent(r *request) error {
-	if r.object() != nil {
+	if b, _ := r.bucket(); b == nil || r.object() != nil {
 		return nil
 	}
 	policy, owner := bucketPolicy(r)
@@ -353,7 +350,7 @@ func checkBucketKey(r *request) error {
 func putObject(r *request) (any, error) {
 	b, _ := r.bucket()
 	if b == nil {
-		return nil, checkBucket(r)
+		return nil, errNoSuchBucket
 	}
 	version := ObjectVersion{ID: r.id("v"), Body: r.body, ContentType: r.str("ContentType"), Modified: r.now}
 	for name, values := range r.header {
@@ -380,6 +377,9 @@ func putObject(r *request) (any, error) {
 }
 
 func getObject(r *request) (any, error) {
+	if b, _ := r.bucket(); b == nil {
+		return nil, errNoSuchBucket
+	}
 	object := r.object()
 	if object == nil || object.Deleted {
 		return nil, errNoSuchKey
@@ -409,7 +409,7 @@ func deleteObject(r *request) (any, error) {
 	b, _ := r.bucket()
 	out := reply{status: http.StatusNoContent, header: http.Header{}}
 	if b == nil {
-		return nil, checkBucket(r)
+		return nil, errNoSuchBucket
 	}
 	object := b.Objects[r.str("Key")]
 	if id := r.str("VersionId"); id != "" {
@@ -460,7 +460,7 @@ type commonPrefix struct {
 func listObjects(r *request) (any, error) {
 	b, _ := r.bucket()
 	if b == nil {
-		return nil, checkBucket(r)
+		return nil, errNoSuchBucket
 	}
 	prefix, delimiter, after := r.str("Prefix"), r.str("Delimiter"), r.str("StartAfter")
 	var entries []any // listedObject or commonPrefix, in the order of keys
