@@ -5,15 +5,56 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"quicksight-unsubscribe/internal/workflow"
 )
 
-// placeholders stand for what is known only when the stack is deployed, so that equal code gives an equal definition.
+// placeholders stand for what is known only when a stack is deployed, so that equal code gives an equal definition. The hub's account
+// stands for a target's, too: a role has the same rights in each.
 var placeholders = map[string]string{
 	"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "111122223333", "AWS::URLSuffix": "amazonaws.com",
+	"HubAccountId": "111122223333",
 }
 
 // template is a synthesized CloudFormation template.
 type template map[string]any
+
+// roles are the roles of a template by name, as the replay gives them to its AWS.
+func (t template) roles() map[string]any {
+	roles := map[string]any{}
+	for _, r := range t.resources("AWS::IAM::Role") {
+		name, named := r["RoleName"].(string)
+		if !named {
+			continue // of the CDK's own functions
+		}
+		var policies []any
+		inline, _ := r["Policies"].([]any)
+		for _, p := range inline {
+			policies = append(policies, t.resolve(p.(map[string]any)["PolicyDocument"]))
+		}
+		role := map[string]any{"trust": t.resolve(r["AssumeRolePolicyDocument"]), "policies": policies}
+		if path := r["Path"]; path != nil {
+			role["path"] = path
+		}
+		roles[name] = role
+	}
+	return roles
+}
+
+// record is the policy of the record's bucket.
+func (t template) record() any {
+	for _, r := range t.resources("AWS::S3::BucketPolicy") {
+		if bucket, _ := r["Bucket"].(map[string]any); stem(fmt.Sprint(bucket["Ref"])) == "Record" {
+			return t.resolve(r["PolicyDocument"])
+		}
+	}
+	return nil
+}
+
+// permissions are who may do what: the hub's roles and the policy of its record, and a target's roles.
+func permissions(hub, target template) ([]byte, error) {
+	return indented(map[string]any{"hub": map[string]any{"roles": hub.roles(), "recordPolicy": hub.record()}, "target": map[string]any{"roles": target.roles()}})
+}
 
 // definition is the state machine of the template as Step Functions would get it: intrinsic functions resolved, published versions
 // by the ARN of their function (their logical ids carry a hash of the code), keys sorted.
@@ -44,7 +85,7 @@ func (t template) resources(kind string) map[string]map[string]any {
 	return found
 }
 
-// resolve replaces Ref, Fn::GetAtt and Fn::Join throughout v.
+// resolve replaces Ref, Fn::GetAtt, Fn::If and Fn::Join throughout v.
 func (t template) resolve(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -60,6 +101,9 @@ func (t template) resolve(v any) any {
 			}
 			if path, ok := v["Fn::GetAtt"].([]any); ok {
 				return t.attribute(fmt.Sprint(path[0]), fmt.Sprint(path[1]))
+			}
+			if choice, ok := v["Fn::If"].([]any); ok {
+				return t.resolve(choice[2]) // the one condition asks whether HubAccountId is empty, and the placeholder is not
 			}
 			if join, ok := v["Fn::Join"].([]any); ok {
 				var parts []string
@@ -92,7 +136,7 @@ func (t template) reference(id string) string {
 	if topic, ok := t.resources("AWS::SNS::Topic")[id]; ok {
 		return arn("sns", fmt.Sprint(topic["TopicName"]))
 	}
-	return strings.ToLower(stem(id))
+	return workflow.Prefix + "-" + placeholders["AWS::AccountId"] // the name of the record's bucket, which CloudFormation makes up
 }
 
 // attribute is the value of a Fn::GetAtt, an ARN in all that this stack asks for.
@@ -103,10 +147,11 @@ func (t template) attribute(id, name string) string {
 	if _, ok := t.resources("AWS::S3::Bucket")[id]; ok {
 		return "arn:aws:s3:::" + t.reference(id)
 	}
-	for kind, service := range map[string]string{"AWS::KMS::Key": "kms", "AWS::SQS::Queue": "sqs", "AWS::SNS::Topic": "sns"} {
-		if _, ok := t.resources(kind)[id]; ok {
-			return arn(service, stem(id))
-		}
+	if _, ok := t.resources("AWS::KMS::Key")[id]; ok {
+		return arn("kms", "key/"+workflow.Prefix)
+	}
+	if _, ok := t.resources("AWS::SQS::Queue")[id]; ok {
+		return arn("sqs", stem(id))
 	}
 	return id + "." + name
 }

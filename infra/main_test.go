@@ -47,3 +47,10 @@ func hub(t *testing.T, context map[string]any) template {
 	app := newApp(jsii.String(t.TempDir()), context)
 	return template(*assertions.Template_FromStack(newHub(app, configure(app.Node()), built(t)), nil).ToJSON())
 }
+
+// target synthesizes the target stack under some context.
+func target(t *testing.T, context map[string]any) template {
+	t.Helper()
+	app := newApp(jsii.String(t.TempDir()), context)
+	return template(*assertions.Template_FromStack(newTarget(app, configure(app.Node())), nil).ToJSON())
+}

@@ -55,41 +55,44 @@ func (w where) nobodyBut(folders []string) map[string]any {
 // resources are what the functions' permissions name besides.
 type resources struct{ bucket, key, topic, queue string }
 
-// permissions is what each function's code calls, and nothing else. The operations are those of the operation table.
-func permissions(w where, r resources) map[string][]awsiam.PolicyStatement {
+// granted is what each function's code calls, and nothing else. The operations are those of the operation table.
+func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 	var (
-		objects   = r.bucket + "/closings/*"
-		reads     = []awsiam.PolicyStatement{allow("s3:GetObject", objects), allow("s3:ListObjectsV2", r.bucket)} // without ListBucket, S3 answers 403 for what is not there
-		look      = allow("states:DescribeExecution", w.executions())
-		halt      = allow("ssm:GetParameter", w.killSwitch())
-		publish   = allow("sns:Publish", r.topic)
-		readRole  = allow("sts:AssumeRole", w.target(step.RoleRead))
-		closeRole = allow("sts:AssumeRole", w.target(step.RoleClose))
+		asReader = allow("sts:AssumeRole", w.target(step.RoleRead))
+		asCloser = allow("sts:AssumeRole", w.target(step.RoleClose))
+		look     = allow("states:DescribeExecution", w.executions())
+		ring     = allow("states:SendTaskSuccess", w.machine())
+		halt     = allow("ssm:GetParameter", w.killSwitch())
+		publish  = allow("sns:Publish", r.topic)
 	)
 	own := map[string][]awsiam.PolicyStatement{
-		"verify-caller":       {readRole, look},
-		"take-inventory":      {readRole},
+		"verify-caller":       {asReader, look},
+		"take-inventory":      {asReader},
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
-		"request-approval":    {publish},
-		"decide-approval":     {look, allow("states:SendTaskSuccess", w.machine())},
-		"commit-plan":         {halt, look},
-		"delete-subscription": {closeRole, halt, look},
-		"delete-directory":    {closeRole, halt, look},
-		"delete-vpc":          {closeRole, halt, look},
-		"write-report":        {readRole, publish},
-		"finish-run":          {closeRole, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"request-approval":    {ring, publish},
+		"decide-approval":     {ring},
+		"commit-plan":         {},
+		"delete-subscription": {asCloser, halt, look},
+		"delete-directory":    {asCloser, halt},
+		"delete-vpc":          {asCloser, halt},
+		"write-report":        {asReader, publish},
+		"finish-run":          {asCloser, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {
-		granted := append(own[f.Folder], reads...)
-		if patterns := written(f.Folder); patterns != nil {
-			var keys []string
-			for _, pattern := range patterns {
-				keys = append(keys, r.bucket+"/"+pattern)
-			}
-			granted = append(granted, allow("s3:PutObject", keys...))
+		may := own[f.Folder]
+		if f.Folder != "find-starter" { // which has nothing to do with the record
+			// Without ListBucket, S3 answers 403 for what is not there.
+			may = append(may, allow("s3:GetObject", r.bucket+"/closings/*"), allow("s3:ListObjectsV2", r.bucket),
+				statement([]string{"kms:Decrypt", "kms:GenerateDataKey"}, r.key))
 		}
-		own[f.Folder] = append(granted,
-			statement([]string{"kms:Decrypt", "kms:GenerateDataKey"}, r.key),
+		var writes []string
+		for _, pattern := range written(f.Folder) {
+			writes = append(writes, r.bucket+"/"+pattern)
+		}
+		if writes != nil {
+			may = append(may, allow("s3:PutObject", writes...))
+		}
+		own[f.Folder] = append(may,
 			statement([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, w.logs("/aws/lambda/"+f.Name())),
 			statement([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"))
 	}
@@ -99,14 +102,14 @@ func permissions(w where, r resources) map[string][]awsiam.PolicyStatement {
 // newRoles makes one role for each function, in the path that the trust policies of the target accounts ask for.
 func newRoles(scope constructs.Construct, w where, r resources) map[string]awsiam.Role {
 	roles := map[string]awsiam.Role{}
-	granted := permissions(w, r)
+	may := granted(w, r)
 	for _, f := range workflow.Functions() {
 		roles[f.Folder] = awsiam.NewRole(scope, jsii.String(words(f.Folder)+"Role"), &awsiam.RoleProps{
 			RoleName:       jsii.String(f.Name()),
 			Path:           jsii.String(f.RolePath()),
 			Description:    jsii.String("Of the function " + f.Name()),
 			AssumedBy:      awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
-			InlinePolicies: inline(granted[f.Folder]),
+			InlinePolicies: inline(may[f.Folder]),
 		})
 	}
 	return roles

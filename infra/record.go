@@ -25,6 +25,7 @@ type kind struct {
 var kinds = []kind{
 	{pattern: "closings/*/lock.json", writers: []string{"verify-caller", "write-report", "finish-run"}},
 	{pattern: "closings/*/request.json", writers: []string{"verify-caller"}, once: true},
+	{pattern: "closings/*/verified.json", writers: []string{"verify-caller"}},
 	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory"}},
 	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan"}, once: true},
 	{pattern: "closings/*/retake-*.json", writers: []string{"take-inventory"}, once: true},
