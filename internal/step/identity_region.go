@@ -153,10 +153,11 @@ func (s *search) notRead(region, operation string, kind refusalKind, err error) 
 // doubt is the error of a search that no region has ended; nil where every region said that there is no subscription.
 func (s *search) doubt() error {
 	var regions []string
+	kinds := map[refusalKind]int{}
 	for _, u := range s.unread {
 		regions = append(regions, u.region)
+		kinds[u.kind]++
 	}
-	otherThanDenied := func(u unreadRegion) bool { return u.kind != deniedByOrganization }
 	mine := slices.IndexFunc(s.unread, func(u unreadRegion) bool { return u.kind == deniedByIdentity })
 	switch {
 	case len(s.unread) == 0 && s.seen == "":
@@ -165,7 +166,7 @@ func (s *search) doubt() error {
 		return unknownStatus(s.account, "every region", fmt.Sprintf("the status %q and no settings", s.seen))
 	case mine >= 0:
 		return unreadable(s.unread[mine].err, s.unread[mine].operation, s.unread[mine].region)
-	case !s.answers && !slices.ContainsFunc(s.unread, otherThanDenied):
+	case !s.answers && kinds[deniedByOrganization] > 0 && kinds[deniedByOrganization]+kinds[regionDisabled] == len(s.unread):
 		return closing.Errorf(closing.TargetUnreachable,
 			"the role %s of account %s was assumed, but a service control policy of the organization denies it %s in every region: %w; nothing was touched",
 			RoleRead, s.account, s.unread[0].operation, s.unread[0].err).
