@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,9 +90,22 @@ func withRoles(account string) string {
 
 func (l *reading) Hub() aws.Config {
 	return aws.Config{
-		Region: "us-east-1", HTTPClient: &http.Client{Transport: l.aws}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: "us-east-1", HTTPClient: &http.Client{Transport: spending{l.aws}}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAHUB", emulator.DefaultSecret, ""),
 	}
+}
+
+// spending makes the calls of an invocation last as long as the emulator says.
+type spending struct{ aws *emulator.AWS }
+
+func (s spending) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := s.aws.RoundTrip(r)
+	if err == nil {
+		if n, err := strconv.ParseInt(response.Header.Get(emulator.LatencyHeader), 10, 64); err == nil {
+			clock.Spend(r.Context(), time.Duration(n))
+		}
+	}
+	return response, err
 }
 
 func (l *reading) Target(ctx context.Context, access Access) (aws.Config, error) {

@@ -354,7 +354,7 @@ func (c *classifier) leftBehind(v *types.Vpc) {
 			c.leave("eipalloc", aws.ToString(e.Association.AllocationId))
 		}
 	}
-	if options := aws.ToString(v.DhcpOptionsId); options != "default" {
+	if options := aws.ToString(v.DhcpOptionsId); c.ownDHCPOptions(options) {
 		c.leave("dopt", options)
 	}
 	for _, f := range c.FlowLogs {

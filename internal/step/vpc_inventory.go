@@ -183,7 +183,7 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 				func(p *ec2.DescribeFlowLogsOutput) { n.FlowLogs = append(n.FlowLogs, p.FlowLogs...) })
 		}},
 	}
-	if options := n.customDHCPOptions(); len(options) > 0 {
+	if options := n.dhcpOptions(); len(options) > 0 {
 		reads = append(reads, read{"ec2:DescribeDhcpOptions", func(ctx context.Context) error {
 			out, err := api.DescribeDhcpOptions(ctx, &ec2.DescribeDhcpOptionsInput{DhcpOptionsIds: options})
 			if err != nil {
@@ -217,8 +217,8 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	return nil
 }
 
-// customDHCPOptions are the option sets of the region's VPCs that are not Amazon's default one.
-func (n *network) customDHCPOptions() []string {
+// dhcpOptions are the option sets of the region's VPCs; "default" is EC2's word for none.
+func (n *network) dhcpOptions() []string {
 	var ids []string
 	for _, v := range n.VPCs {
 		if id := aws.ToString(v.DhcpOptionsId); id != "default" {
@@ -226,6 +226,18 @@ func (n *network) customDHCPOptions() []string {
 		}
 	}
 	return distinct(ids)
+}
+
+// ownDHCPOptions tells whether somebody made a set of options: one that says more than Amazon's own in every region does.
+// https://docs.aws.amazon.com/vpc/latest/userguide/DHCPOptionSetConcepts.html
+func (n *network) ownDHCPOptions(id string) bool {
+	at := slices.IndexFunc(n.DHCPOptions, func(o types.DhcpOptions) bool { return aws.ToString(o.DhcpOptionsId) == id })
+	amazons := map[string][]string{"domain-name-servers": {"AmazonProvidedDNS"}, "domain-name": {"ec2.internal", n.Region + ".compute.internal"}}
+	return at >= 0 && slices.ContainsFunc(n.DHCPOptions[at].DhcpConfigurations, func(c types.DhcpConfiguration) bool {
+		return slices.ContainsFunc(c.Values, func(v types.AttributeValue) bool {
+			return !slices.Contains(amazons[aws.ToString(c.Key)], aws.ToString(v.Value))
+		})
+	})
 }
 
 // vpc finds a VPC of the region; nil where there is none with this id.
