@@ -1,0 +1,238 @@
+package step
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+)
+
+// reporting is a report under way. What cannot be read is noted as unknown: a report is written whatever has gone wrong.
+type reporting struct {
+	Env
+	in     Input
+	folder *record.Folder
+	closing.Report
+	seal         *closing.Seal
+	ask          *closing.Ask
+	commitDoubt  bool // whether there is a commit could not be read
+	subscription *condition
+}
+
+// unknownAccount stands in the prefix of a record for an account that the input does not tell.
+const unknownAccount = "unknown"
+
+// placed gives a run that has no closing folder yet the one that Verify Caller would have made.
+func placed(in Input, input string) Input {
+	in.Run.AccountID = accountIn([]byte(input))
+	in.Run.Closing = record.Prefix(cmp.Or(in.Run.AccountID, unknownAccount), in.Execution.Name, in.Execution.StartTime)
+	return in
+}
+
+// accountIn is the account that an execution's input names, however wrong the rest of it is; "" where it names none.
+func accountIn(input []byte) string {
+	if request, err := closing.ParseRequest(input); err == nil {
+		return request.AccountID
+	}
+	var named struct {
+		AccountID string `json:"accountId"`
+	}
+	if err := json.Unmarshal(input, &named); err != nil {
+		return ""
+	}
+	if _, err := closing.ParseRequest(closing.Canonical(closing.Request{AccountID: named.AccountID})); err != nil {
+		return ""
+	}
+	return named.AccountID
+}
+
+// report reads what the record says of a run.
+func (e Env) report(ctx context.Context, in Input) *reporting {
+	r := &reporting{Env: e, in: in, folder: e.folder(in)}
+	r.Version, r.Execution, r.AccountID, r.Closing = 1, in.Execution.ID, in.Run.AccountID, in.Run.Closing
+	read(ctx, r, "request.json", r.folder.Request, &r.Request)
+	for round := closing.MaxRounds; round > 0 && r.Plan == nil; round-- {
+		read(ctx, r, record.PlanName(round), func(ctx context.Context) (closing.Plan, error) {
+			return r.folder.Plan(ctx, record.PlanName(round), round)
+		}, &r.Plan)
+	}
+	if p := r.Plan; p != nil {
+		read(ctx, r, fmt.Sprintf("ask-%d.json", p.Round), func(ctx context.Context) (closing.Ask, error) { return r.folder.Ask(ctx, p.Round, p.Digest) }, &r.ask)
+		var decisions *[]closing.Decision
+		read(ctx, r, fmt.Sprintf("decisions/%d/", p.Round), func(ctx context.Context) ([]closing.Decision, error) {
+			return r.folder.Decisions(ctx, p.Round, p.Digest)
+		}, &decisions)
+		if decisions != nil {
+			r.Decisions = *decisions
+		}
+	}
+	read(ctx, r, "seal.json", r.folder.Seal, &r.seal)
+	r.commitDoubt = !read(ctx, r, "commit.json", r.folder.Commit, &r.Commit)
+	var acts *[]closing.Act
+	read(ctx, r, "acts/", r.folder.Acts, &acts)
+	if acts != nil {
+		r.Acts = *acts
+	}
+	return r
+}
+
+// read reads one part of the record and tells whether it knows now: a part that is not there is known not to be.
+func read[T any](ctx context.Context, r *reporting, name string, from func(context.Context) (T, error), into **T) bool {
+	part, err := from(ctx)
+	switch {
+	case err == nil:
+		*into = &part
+		return true
+	case errors.Is(err, record.ErrNotFound):
+		return true
+	}
+	r.Unknown = append(r.Unknown, closing.Check{Kind: "record", ID: r.folder.Key(name), Shown: "s3:GetObject", Why: err.Error()})
+	return false
+}
+
+// failed notes why the run stopped. Step Functions gives a function's error as JSON.
+func (r *reporting) failed(f closing.Failure) {
+	var thrown struct {
+		Message string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal([]byte(f.Message), &thrown); err == nil && thrown.Message != "" {
+		f.Message = thrown.Message
+	}
+	r.Failure = &f
+}
+
+// conclude gives the report its outcome and what follows from it.
+func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next string) {
+	r.Outcome, r.Next = outcome, next
+	r.Irreversible = r.irreversible()
+	r.FirstLine = closing.FirstLine(r.Irreversible)
+	r.WrittenAt = clock.Now(ctx)
+}
+
+// irreversible tells whether DeleteAccountSubscription was called by this run and took effect. In doubt it did.
+func (r *reporting) irreversible() bool {
+	called, went := false, false
+	for _, a := range r.Acts {
+		switch {
+		case a.Operation == opUnsubscribe && (a.Done == nil || a.Outcome == outcomeDone):
+			called = true
+		case a.Step == "delete-directory" || a.Step == "delete-vpc":
+			went = true // these steps begin when it is gone, whatever the account is now
+		}
+	}
+	switch {
+	case !called:
+		return false
+	case r.subscription == nil || went || r.Failure == nil:
+		return true
+	default:
+		return r.subscriptionGone()
+	}
+}
+
+// subscriptionGone tells whether the plan had no subscription, or AWS says that it is gone or going.
+func (r *reporting) subscriptionGone() bool {
+	if r.Plan != nil && r.Plan.Material.Subscription == nil {
+		return true
+	}
+	return r.subscription != nil && (r.subscription.life == lifeLeaving || r.subscription.life == lifeGone)
+}
+
+func (r *reporting) write(ctx context.Context) error {
+	if _, err := r.folder.PutReport(ctx, r.Report); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return nil
+}
+
+// announce publishes what came of the run.
+func (r *reporting) announce(ctx context.Context) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s\n\nExecution: %s\nRecord: s3://%s/%s\n", r.FirstLine, r.summary(), r.Execution, r.Config.Bucket, r.Closing)
+	for _, part := range []struct {
+		title  string
+		checks []closing.Check
+	}{{"Verified gone", r.Gone}, {"Left", r.Left}, {"Unknown", r.Unknown}} {
+		if len(part.checks) > 0 {
+			fmt.Fprintf(&b, "%s: %s\n", part.title, namesOf(part.checks))
+		}
+	}
+	for _, restored := range r.Restored {
+		fmt.Fprintf(&b, "Restored: %s\n", restored)
+	}
+	if r.Next != "" {
+		fmt.Fprintf(&b, "\nTo go on:\n%s\n", r.Next)
+	}
+	return r.publish(ctx, fmt.Sprintf("QuickSight closing of %s: %s", cmp.Or(r.AccountID, "an unknown account"), r.Outcome), b.String())
+}
+
+func namesOf(checks []closing.Check) List {
+	names := make([]string, 0, len(checks))
+	for _, c := range checks {
+		names = append(names, c.Kind+" "+c.ID)
+	}
+	return ListOf(names...)
+}
+
+// maxSummary keeps the summary to what a console shows of a cause.
+const maxSummary = 1000
+
+// summary is the report in one line.
+func (r *reporting) summary() string {
+	text := fmt.Sprintf("%s: account %s", r.Outcome, cmp.Or(r.AccountID, unknownAccount))
+	switch {
+	case r.Failure != nil:
+		text += fmt.Sprintf(": %s: %s", r.Failure.Error, r.Failure.Message)
+	case r.Outcome == closing.OutcomeBlocked && r.Plan != nil && len(r.Plan.Observed.Blockers) > 0:
+		b := r.Plan.Observed.Blockers[0]
+		text += fmt.Sprintf(": %s: %s", b.Code, b.Message)
+	case r.Outcome == closing.OutcomeClosed:
+		text += fmt.Sprintf(": %d verified gone, %d left, %d unknown", len(r.Gone), len(r.Left), len(r.Unknown))
+	}
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > maxSummary {
+		return string(runes[:maxSummary-1]) + "…"
+	}
+	return text
+}
+
+// startCommand starts a fresh run with the request, changed where something stands against it as it is.
+func (r *reporting) startCommand(change func(*closing.Request)) string {
+	if r.Request == nil {
+		return ""
+	}
+	return r.startWith(paste(*r.Request, change))
+}
+
+func (r *reporting) startWith(input string) string {
+	return fmt.Sprintf("aws stepfunctions start-execution --region %s --state-machine-arn %s --input %s", r.Config.Region, r.Config.Machine, quoted(input))
+}
+
+// redriveCommand goes on with this run.
+func (r *reporting) redriveCommand() string {
+	return fmt.Sprintf("aws stepfunctions redrive-execution --region %s --execution-arn %s", r.Config.Region, r.Execution)
+}
+
+// quoted is text as a POSIX shell takes it for one word.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// describe asks Step Functions for an execution with its input.
+func (e Env) describe(ctx context.Context, execution string) (*sfn.DescribeExecutionOutput, error) {
+	out, err := sfn.NewFromConfig(e.AWS.Hub()).DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
+	if err != nil {
+		return nil, fmt.Errorf("describe the execution %s: %w", execution, err)
+	}
+	return out, nil
+}
+
+// after tells whether a moment is not before another, of which either may be unknown.
+func after(moment time.Time, other *time.Time) bool { return other != nil && !moment.Before(*other) }
