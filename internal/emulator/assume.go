@@ -30,9 +30,9 @@ var assumptions = []Assumption{
 		Source:   "The peering guide says that the console deletes the connection with the VPC; of the API only that it wants dependants gone.",
 	},
 	{
-		Name:     "delete-permissions",
+		Name:     "delete-needs-unsubscribe",
 		Question: "Does DeleteAccountSubscription need quicksight:Unsubscribe beside quicksight:DeleteAccountSubscription?",
-		Settings: [2]string{"both", "delete-only"},
+		Settings: [2]string{"yes", "no"},
 		Source:   "The service authorization reference lists Unsubscribe as permission-only; CreateAccountSubscription needs its counterpart Subscribe.",
 	},
 	{

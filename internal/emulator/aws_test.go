@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -62,7 +63,8 @@ func TestFaults(t *testing.T) {
 	}
 	for _, key := range []string{"a", "b"} {
 		_, err := put(l.s3(hubKey), key, "x", plainly)
-		if !errors.Is(err, syscall.ECONNRESET) {
+		var lost *LostError
+		if !errors.Is(err, syscall.ECONNRESET) || !errors.As(err, &lost) || lost.Latency == 0 {
 			t.Errorf("%s: %v, want a connection reset", key, err)
 		}
 	}
@@ -406,4 +408,22 @@ func TestStepFunctions(t *testing.T) {
 	}
 	_, err = client.ListExecutions(background, &sfn.ListExecutionsInput{StateMachineArn: aws.String("arn:machine")})
 	wantCode(t, err, "NotImplemented")
+}
+
+// Ensure the world of the package's documentation is one.
+func TestDocumentedWorld(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var world strings.Builder
+	for line := range strings.Lines(string(source)) {
+		if example, ok := strings.CutPrefix(line, "//\t"); ok {
+			world.WriteString(example)
+		}
+	}
+	if _, err := ParseWorld([]byte(world.String())); err != nil {
+		t.Error(err)
+	}
 }

@@ -43,6 +43,8 @@ type reply struct {
 	header http.Header
 	body   []byte
 	lost   bool // the connection breaks instead
+
+	latency time.Duration
 }
 
 // writeResult encodes what an operation returned: an SDK output struct for the JSON and query protocols, a struct with

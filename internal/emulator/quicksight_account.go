@@ -24,7 +24,7 @@ func subscriptionResource(r *request) []string {
 
 func deletePermissions(r *request) []string {
 	needed := []string{"quicksight:DeleteAccountSubscription"}
-	if r.aws.assume("delete-permissions") == "both" {
+	if r.aws.assume("delete-needs-unsubscribe") == "yes" {
 		needed = append(needed, "quicksight:Unsubscribe")
 	}
 	return needed

@@ -171,12 +171,12 @@ func TestAssumptions(t *testing.T) {
 			}
 		}
 	})
-	t.Run("delete-permissions", func(t *testing.T) {
+	t.Run("delete-needs-unsubscribe", func(t *testing.T) {
 		t.Parallel()
-		for setting, want := range map[string]string{"delete-only": "", "both": "AccessDeniedException"} {
+		for setting, want := range map[string]string{"no": "", "yes": "AccessDeniedException"} {
 			l := newLab(t, "", `"quickSight": {"terminationProtection": false}, "users": {"ann": {"policies": [
 				{"Statement": {"Effect": "Allow", "Action": "quicksight:DeleteAccountSubscription", "Resource": "arn:aws:quicksight:*:*:account/`+targetAccount+`"}}]}}`,
-				Options{Assumptions: map[string]string{"delete-permissions": setting}})
+				Options{Assumptions: map[string]string{"delete-needs-unsubscribe": setting}})
 			if got := code(t, l.unsubscribe("us-east-1")); got != want {
 				t.Errorf("%s: %q", setting, got)
 			}

@@ -54,7 +54,7 @@ func (a *AWS) RoundTrip(in *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if out.lost {
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+		return nil, &LostError{Latency: out.latency}
 	}
 	return &http.Response{
 		Status:        strconv.Itoa(out.status) + " " + http.StatusText(out.status),
@@ -67,6 +67,18 @@ func (a *AWS) RoundTrip(in *http.Request) (*http.Response, error) {
 		ContentLength: int64(len(out.body)),
 		Request:       in,
 	}, nil
+}
+
+// LostError is a connection that broke before the answer came; the call may have taken effect. To an SDK it is a reset.
+type LostError struct {
+	Latency time.Duration // what the call took on the virtual clock
+}
+
+func (e *LostError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap is what a socket would have returned.
+func (e *LostError) Unwrap() error {
+	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 }
 
 // serve answers one call and journals it.
@@ -131,6 +143,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		call.Error, call.Message, call.Response = refused.Code, refused.Message, nil
 		out = writeError(r.service.protocol, refused, r.requestID)
 	}
+	out.latency = call.Latency
 	if !out.lost {
 		call.Status = out.status
 		out.header.Set("X-Amzn-Requestid", r.requestID)

@@ -3,6 +3,7 @@ package emulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -82,7 +83,7 @@ func ParseWorld(data []byte) (*World, error) {
 		return nil, fmt.Errorf("reading the world: %w", err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, fmt.Errorf("reading the world: more than one JSON value")
+		return nil, errors.New("reading the world: more than one JSON value")
 	}
 	copied, err := w.clone() // validate a copy: defaults are New's business
 	if err != nil {
@@ -114,7 +115,7 @@ func (w *World) complete() error {
 		w.Sessions = map[string]*Session{}
 	}
 	if w.Now.IsZero() {
-		return fmt.Errorf("world: now is missing; give an RFC 3339 time")
+		return errors.New("world: now is missing; give an RFC 3339 time")
 	}
 	keys := map[string]string{}
 	for _, id := range sortedKeys(w.Accounts) {
