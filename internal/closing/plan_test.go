@@ -1,0 +1,152 @@
+package closing
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// account is a plan's material with something of everything.
+func account() Material {
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	m := Material{
+		AccountID: "222233334444", IdentityRegion: "us-east-1",
+		Subscription: &Subscription{Status: "ACCOUNT_CREATED", AccountName: "acme", Edition: "ENTERPRISE", TerminationProtection: true},
+		Namespaces:   []Namespace{{Name: "default"}, {Name: "sales"}},
+		Users:        []User{{Namespace: "default", Name: "ann", ARN: "arn:user/ann", Role: "ADMIN"}, {Namespace: "sales", Name: "bob", ARN: "arn:user/bob", Role: "READER"}},
+		Assets: []Asset{
+			{ARN: "arn:dashboard/1", Kind: "dashboard", Region: "us-east-1", Name: "Sales", Updated: &at},
+			{ARN: "arn:dataset/1", Kind: "dataset", Region: "eu-west-1", Updated: &at},
+		},
+		VPCConnections: []VPCConnection{{Region: "us-east-1", ID: "c1", ARN: "arn:vpcConnection/c1", VPC: "vpc-1", Interfaces: []string{"eni-2", "eni-1"}}},
+		Directory:      Directory{Fate: FateDelete, ID: "d-1", Region: "us-east-1", Type: "SimpleAD", VPC: "vpc-1", SecurityGroup: "sg-d", Interfaces: []string{"eni-4", "eni-3"}},
+		VPC: VPC{
+			Fate: FateDelete, ID: "vpc-1", Region: "us-east-1", CIDR: "10.0.0.0/16",
+			Resources: []Resource{{Kind: "subnet", ID: "subnet-2"}, {Kind: "subnet", ID: "subnet-1"}, {Kind: "internet-gateway", ID: "igw-1"}},
+		},
+		NotReadable: []NotReadable{{Kind: "topic", Region: "eu-west-1", Reason: "AccessDeniedException"}},
+	}
+	m.Sort()
+	return m
+}
+
+func TestCanonical(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		B string  `json:"b"`
+		A float64 `json:"a"`
+	}
+	got := string(Canonical(map[string]any{"z": inner{"<&>", 1.5}, "a": []any{nil, true, int64(9007199254740993)}}))
+	if want := `{"a":[null,true,9007199254740993],"z":{"a":1.5,"b":"<&>"}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// Ensure that the order in which AWS lists things, and a way through JSON and back, do not change a digest.
+func TestDigestIsOfTheAccountAlone(t *testing.T) {
+	t.Parallel()
+	want := account().Digest()
+	rapid.Check(t, func(t *rapid.T) {
+		m := account()
+		m.Namespaces = rapid.Permutation(m.Namespaces).Draw(t, "namespaces")
+		m.Users = rapid.Permutation(m.Users).Draw(t, "users")
+		m.Assets = rapid.Permutation(m.Assets).Draw(t, "assets")
+		m.VPCConnections[0].Interfaces = rapid.Permutation(m.VPCConnections[0].Interfaces).Draw(t, "interfaces of the connection")
+		m.Directory.Interfaces = rapid.Permutation(m.Directory.Interfaces).Draw(t, "interfaces of the directory")
+		m.VPC.Resources = rapid.Permutation(m.VPC.Resources).Draw(t, "resources")
+		m.Sort()
+		text, err := json.MarshalIndent(m, "", "   ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Material
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if got := back.Digest(); got != want {
+			t.Errorf("got the digest %s, want %s, of %s", got, want, text)
+		}
+	})
+}
+
+// changes are ways in which an account stops being the one that was approved, and what Drift says of each.
+var changes = []struct {
+	name   string
+	change func(*Material)
+	drift  string // "" for what does not ask again
+}{
+	{"protection", func(m *Material) { m.Subscription.TerminationProtection = false }, "changed subscription 222233334444"},
+	{"identity region", func(m *Material) { m.IdentityRegion = "eu-west-1" }, "changed identity region 222233334444"},
+	{"a new user", func(m *Material) { m.Users = append(m.Users, User{Namespace: "default", ARN: "arn:user/eve"}) }, "new user arn:user/eve"},
+	{"a promoted user", func(m *Material) { m.Users[1].Role = "ADMIN" }, "changed user arn:user/bob"},
+	{"a user gone", func(m *Material) { m.Users = m.Users[:1] }, ""},
+	{"an edited asset", func(m *Material) { later := m.Assets[0].Updated.Add(time.Second); m.Assets[0].Updated = &later }, "changed asset arn:dashboard/1"},
+	{"a new namespace", func(m *Material) { m.Namespaces = append(m.Namespaces, Namespace{Name: "web"}) }, "new namespace web"},
+	{"all assets gone", func(m *Material) { m.Assets = nil }, ""},
+	{"a connection to another VPC", func(m *Material) { m.VPCConnections[0].VPC = "vpc-2" }, "changed VPC connection arn:vpcConnection/c1"},
+	{"an interface of a connection", func(m *Material) { m.VPCConnections[0].Interfaces = []string{"eni-9"} }, ""},
+	{"a new subnet", func(m *Material) { m.VPC.Resources = append(m.VPC.Resources, Resource{Kind: "subnet", ID: "subnet-3"}) }, "new subnet subnet-3"},
+	{"a subnet gone", func(m *Material) { m.VPC.Resources = m.VPC.Resources[:1] }, ""},
+	{"the directory kept", func(m *Material) { m.Directory.Fate = FateKeep }, ""},
+	{"another directory", func(m *Material) { m.Directory.ID = "d-2" }, "new directory d-2"},
+	{"another VPC", func(m *Material) { m.VPC.ID, m.VPC.Resources = "vpc-2", nil }, "new VPC vpc-2"},
+	{"something unreadable", func(m *Material) {
+		m.NotReadable = append(m.NotReadable, NotReadable{Kind: "theme", Region: "us-east-1"})
+	}, "new not readable theme in us-east-1"},
+	{"nothing saved", func(m *Material) { m.NotSaved = "sandbox" }, `changed not saved 222233334444: "sandbox", was ""`},
+	{"no subscription", func(m *Material) { m.Subscription = nil }, ""},
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	for _, tt := range changes {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			approved, now := account(), account()
+			tt.change(&now)
+			now.Sort()
+			if approved.Digest() == now.Digest() {
+				t.Error("the digest does not cover it")
+			}
+			drift := Drift(approved, now)
+			switch {
+			case tt.drift == "" && len(drift) > 0:
+				t.Errorf("got %v, want no drift", drift)
+			case tt.drift != "" && (len(drift) != 1 || !bytes.HasPrefix([]byte(drift[0].String()), []byte(tt.drift))):
+				t.Errorf("got %v, want %q", drift, tt.drift)
+			}
+		})
+	}
+	if drift := Drift(account(), account()); drift != nil {
+		t.Errorf("an account drifts from itself: %v", drift)
+	}
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	m := account()
+	for id, want := range map[string]bool{
+		"": false, "222233334444": true, "sales": true, "default": false, "c1": true, "arn:vpcConnection/c1": true,
+		"d-1": true, "sg-d": true, "eni-3": true, "eni-1": false, "vpc-1": true, "subnet-1": true, "subnet-9": false, "arn:user/ann": false,
+	} {
+		if got := m.Names(id); got != want {
+			t.Errorf("Names(%q) = %t, want %t", id, got, want)
+		}
+	}
+	m.Directory.Fate, m.VPC.Fate, m.Subscription = FateKeep, FateKeep, nil
+	for _, id := range []string{"d-1", "sg-d", "eni-3", "vpc-1", "subnet-1", "222233334444"} {
+		if m.Names(id) {
+			t.Errorf("a plan that keeps it names %s", id)
+		}
+	}
+	if diff := cmp.Diff([]Namespace{{Name: "sales"}}, m.SecondaryNamespaces()); diff != "" {
+		t.Error(diff)
+	}
+	if !m.NothingToClose() || account().NothingToClose() {
+		t.Error("NothingToClose is wrong")
+	}
+}
