@@ -271,6 +271,17 @@ func (c *classifier) connections() {
 	}
 }
 
+// gatewayInterface matches the description of a NAT gateway's interface, which outlives its mention in the gateway's addresses.
+var gatewayInterface = regexp.MustCompile(`^Interface for NAT Gateway (nat-[0-9a-f]+)$`)
+
+// ofGateway tells whether an interface is that of a NAT gateway of this VPC.
+func (c *classifier) ofGateway(e types.NetworkInterface) bool {
+	m := gatewayInterface.FindStringSubmatch(aws.ToString(e.Description))
+	return m != nil && aws.ToBool(e.RequesterManaged) && slices.ContainsFunc(c.NATGateways, func(g types.NatGateway) bool {
+		return c.isThis(g.VpcId) && aws.ToString(g.NatGatewayId) == m[1]
+	})
+}
+
 // directoryInterface matches the description of a directory's interfaces. AWS's guide has the word "directory" in it,
 // others have seen it without.
 var directoryInterface = regexp.MustCompile(`^AWS created network interface for (?:directory )?(d-[0-9a-f]{10})\b`)
@@ -281,7 +292,7 @@ func (c *classifier) interfaces() {
 		id := aws.ToString(e.NetworkInterfaceId)
 		ofDirectory := directoryInterface.FindStringSubmatch(aws.ToString(e.Description))
 		switch {
-		case !c.isThis(e.VpcId) || slices.Contains(c.ours, id):
+		case !c.isThis(e.VpcId) || slices.Contains(c.ours, id) || c.ofGateway(e):
 		case ofDirectory != nil && ofDirectory[1] == c.own.Directory:
 			c.goes("eni", e.NetworkInterfaceId)
 		case ofDirectory != nil && c.directory(ofDirectory[1]) != nil:
@@ -333,6 +344,7 @@ func (c *classifier) fabric() {
 	for _, g := range c.Groups {
 		switch {
 		case !c.isThis(g.VpcId) || aws.ToString(g.GroupName) == "default":
+		case slices.ContainsFunc(c.Foreign, func(f foreign) bool { return f.ID == aws.ToString(g.GroupId) }):
 		case c.isDirectoryGroup(g):
 			c.goes("sg", g.GroupId)
 		default:

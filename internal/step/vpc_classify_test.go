@@ -1,0 +1,172 @@
+package step
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/google/go-cmp/cmp"
+
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
+)
+
+// classified reads and sorts the VPC of an account.
+func classified(t *testing.T, account string, own belongings) vpcContents {
+	t.Helper()
+	l := newReading(t, account, emulator.Options{})
+	target, err := l.Target(t.Context(), Access{Account: readingTarget, Role: RoleRead, Policy: ReadPolicy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := readNetwork(t.Context(), target, "us-east-1", theVPC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own.Account = readingTarget
+	return n.classify(theVPC, own)
+}
+
+// Whatever EC2 and Directory Service show of somebody else's workload is found, and named with its likely owner.
+func TestClassifyFindsForeignWorkloads(t *testing.T) {
+	t.Parallel()
+	const subnet = "subnet-0aaa000000000001"
+	inVPC := func(lists string) string { return itsVPC + `, ` + lists + closed }
+	eni := func(fields string) string {
+		return inVPC(`"networkInterfaces": [{"id": "eni-0aaa000000000001", "subnet": "` + subnet + `", ` + fields + `}]`)
+	}
+	for _, test := range []struct{ name, account, id, owner string }{
+		{"a running instance", inVPC(`"instances": [{"id": "i-0aaa000000000001", "subnet": "` + subnet + `", "state": "running", "tags": {"Name": "web"}}]`), "i-0aaa000000000001", `running, Name "web"`},
+		{"a stopped instance", inVPC(`"instances": [{"id": "i-0aaa000000000001", "subnet": "` + subnet + `", "state": "stopped"}]`), "i-0aaa000000000001", "stopped"},
+		{"a Lambda function", eni(`"state": "in-use", "type": "lambda", "description": "AWS Lambda VPC ENI-orders", "requesterManaged": true`), "eni-0aaa000000000001", "a Lambda function"},
+		{"a load balancer", eni(`"state": "in-use", "description": "ELB app/web/1", "requesterManaged": true, "requester": "amazon-elb"`), "eni-0aaa000000000001", "a load balancer"},
+		{"a database", eni(`"state": "in-use", "description": "RDSNetworkInterface", "requesterManaged": true, "requester": "amazon-rds"`), "eni-0aaa000000000001", "RDS"},
+		{"a service that EC2 names", eni(`"state": "in-use", "operator": "workspaces-web.amazonaws.com"`), "eni-0aaa000000000001", "workspaces-web.amazonaws.com"},
+		{"an unattached interface that a service manages", eni(`"state": "available", "description": "AWS Lambda VPC ENI-orders", "requesterManaged": true`), "eni-0aaa000000000001", "a Lambda function, available"},
+		{"an unattached interface of another account", eni(`"state": "available", "owner": "999999999999"`), "eni-0aaa000000000001", "999999999999"},
+		{"a VPC connection that outlived its subscription", eni(`"state": "in-use", "type": "quicksight"`), "eni-0aaa000000000001", "QuickSight"},
+		{"a managed endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + theVPC + `", "service": "com.amazonaws.us-east-1.rds", "subnets": ["` + subnet + `"], "requesterManaged": true}]`), "vpce-0aaa000000000001", "com.amazonaws.us-east-1.rds"},
+		{"a Gateway Load Balancer endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + theVPC + `", "service": "firewall", "type": "GatewayLoadBalancer", "subnets": ["` + subnet + `"]}]`), "vpce-0aaa000000000001", "GatewayLoadBalancer"},
+		{"a peering", inVPC(`"peerings": [{"id": "pcx-0aaa000000000001", "requester": {"vpc": "` + theVPC + `"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}]`), "pcx-0aaa000000000001", "999999999999"},
+		{"a VPN gateway", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "vgw-0aaa000000000001", "outside AWS"},
+		{"a VPN connection", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + theVPC + `"}], "vpnConnections": [{"id": "vpn-0aaa000000000001", "vpnGateway": "vgw-0aaa000000000001", "customerGateway": "cgw-1"}]`), "vpn-0aaa000000000001", "cgw-1"},
+		{"a transit gateway", inVPC(`"transitGatewayAttachments": [{"id": "tgw-attach-0aaa000000000001", "transitGateway": "tgw-1", "vpc": "` + theVPC + `", "subnets": ["` + subnet + `"]}]`), "tgw-attach-0aaa000000000001", "tgw-1"},
+		{"a carrier gateway", inVPC(`"carrierGateways": [{"id": "cagw-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "cagw-0aaa000000000001", "carrier"},
+		{"an instance connect endpoint", inVPC(`"instanceConnectEndpoints": [{"id": "eice-0aaa000000000001", "subnet": "` + subnet + `"}]`), "eice-0aaa000000000001", "people"},
+		{"a client VPN", inVPC(`"clientVpnEndpoints": [{"id": "cvpn-endpoint-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "cvpn-endpoint-0aaa000000000001", "people"},
+		{"a group that another VPC uses", strings.Replace(inVPC(`"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+theVPC+`", "name": "a", "vpcs": ["vpc-0bbb000000000001"]}]`), `"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb000000000001"}, `, 1), "sg-0aaa000000000001", "vpc-0bbb000000000001"},
+		{"another directory", strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, theDirectory, "MicrosoftAD"},
+		{"an AD Connector", strings.Replace(preview, `"name"`, `"type": "ADConnector", "name"`, 1) + `, ` + itsVPC + closed, theDirectory, "ADConnector"},
+		{"the default VPC", strings.Replace(itsVPC, `"cidr"`, `"default": true, "cidr"`, 1) + closed, theVPC, "default VPC"},
+		{"a VPC that another account shares", strings.Replace(itsVPC, `"cidr"`, `"owner": "999999999999", "cidr"`, 1) + closed, theVPC, "999999999999"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			contents := classified(t, test.account, belongings{})
+			at := slices.IndexFunc(contents.Foreign, func(f foreign) bool { return f.ID == test.id })
+			if at < 0 {
+				t.Fatalf("foreign %v, want %s", contents.Foreign, test.id)
+			}
+			if got := contents.Foreign[at].Owner; !strings.Contains(got, test.owner) {
+				t.Errorf("the likely owner is %q, want it to mention %q", got, test.owner)
+			}
+			for _, r := range slices.Concat(contents.Resources, contents.Going) {
+				if r.ID == test.id {
+					t.Errorf("%s is foreign, and to be deleted", r.ID)
+				}
+			}
+		})
+	}
+}
+
+// What goes by itself, what is ours, and what is over are told apart.
+func TestClassifyTellsOursFromGoing(t *testing.T) {
+	t.Parallel()
+	const subnet = "subnet-0aaa000000000001"
+	contents := classified(t, preview+`, `+itsVPC+`, "instances": [{"id": "i-0aaa000000000001", "subnet": "`+subnet+`", "state": "terminated"}],
+		"peerings": [{"id": "pcx-0aaa000000000001", "state": "deleted", "requester": {"vpc": "`+theVPC+`"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}],
+		"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "`+theVPC+`", "attachment": "detached"}],
+		"natGateways": [{"id": "nat-0aaa000000000001", "subnet": "`+subnet+`", "state": "deleted"}, {"id": "nat-0aaa000000000002", "subnet": "`+subnet+`", "state": "available"}],
+		"networkInterfaces": [{"id": "eni-0aaa000000000001", "subnet": "`+subnet+`", "state": "available"}, {"id": "eni-0aaa000000000002", "subnet": "`+subnet+`", "type": "quicksight", "state": "in-use"}],
+		"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "`+theVPC+`", "service": "com.amazonaws.us-east-1.sts", "subnets": ["`+subnet+`"]}],
+		"egressOnlyInternetGateways": [{"id": "eigw-0aaa000000000001", "vpc": "`+theVPC+`"}],
+		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+theVPC+`"}],
+		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+theVPC+`", "gateway": "igw-0aaa000000000001"}]`+closed,
+		belongings{Directory: theDirectory, Subscribed: true})
+	if len(contents.Foreign) > 0 {
+		t.Errorf("foreign: %v", contents.Foreign)
+	}
+	kinds := map[string]int{}
+	for _, r := range contents.Resources {
+		kinds[r.Kind]++
+	}
+	if diff := cmp.Diff(map[string]int{"subnet": 2, "nat": 1, "eni": 1, "vpce": 1, "eigw": 1, "igw": 1, "rtb": 1, "rtbassoc": 1}, kinds); diff != "" {
+		t.Errorf("resources by kind (-want +got):\n%s", diff)
+	}
+	going := map[string]int{}
+	for _, r := range contents.Going {
+		going[r.Kind]++
+	}
+	// The directory's two interfaces and its group, and the VPC connection's interface.
+	if diff := cmp.Diff(map[string]int{"eni": 3, "sg": 1}, going); diff != "" {
+		t.Errorf("going by kind (-want +got):\n%s", diff)
+	}
+}
+
+// What a directory that stays has in the VPC is its own.
+func TestClassifyKeepsTheInterfacesOfADirectoryThatStays(t *testing.T) {
+	t.Parallel()
+	contents := classified(t, preview+`, `+itsVPC+closed, belongings{})
+	kinds := map[string]int{}
+	for _, f := range contents.Foreign {
+		kinds[f.Kind]++
+	}
+	if diff := cmp.Diff(map[string]int{"directory": 1, "interface": 2}, kinds); diff != "" {
+		t.Errorf("foreign by kind (-want +got):\n%s", diff)
+	}
+}
+
+func TestClassifyOfNoVPC(t *testing.T) {
+	t.Parallel()
+	if contents := classified(t, `"name": "x"`, belongings{}); contents.Found {
+		t.Errorf("a VPC that is not there holds %+v", contents)
+	}
+}
+
+// A closed list of interface types would lie: what EC2 adds is foreign, with whatever it says of itself.
+func TestOwnerOf(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		give types.NetworkInterface
+		want string
+	}{
+		{"by both spellings of a type", types.NetworkInterface{InterfaceType: "natGateway", Status: "in-use"}, "a NAT gateway, in-use"},
+		{"by its type", types.NetworkInterface{InterfaceType: "nat_gateway", Status: "in-use"}, "a NAT gateway, in-use"},
+		{"by its requester", types.NetworkInterface{RequesterId: aws.String("amazon-redshift"), Status: "in-use"}, "Redshift, in-use"},
+		{"by an unknown requester", types.NetworkInterface{RequesterId: aws.String("AROAX:session"), Status: "in-use"}, "requester AROAX:session, in-use"},
+		{"by its instance", types.NetworkInterface{Attachment: &types.NetworkInterfaceAttachment{InstanceId: aws.String("i-1")}, Status: "in-use"}, "instance i-1, in-use"},
+		{"a type of the future", types.NetworkInterface{InterfaceType: "teleporter", Status: "in-use", Description: aws.String("hm")}, `owner unknown, in-use, "hm"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := ownerOf(test.give); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBelongingsOf(t *testing.T) {
+	t.Parallel()
+	m := closing.Material{AccountID: readingTarget, Subscription: &closing.Subscription{}, Directory: closing.Directory{Fate: closing.FateKeep, ID: theDirectory, SecurityGroup: "sg-1"}}
+	if b := belongingsOf(m); b.Directory != "" || b.Group != "" || !b.Subscribed {
+		t.Errorf("a directory that stays belongs to the closing: %+v", b)
+	}
+	m.Directory.Fate = closing.FateDelete
+	if b := belongingsOf(m); b.Directory != theDirectory || b.Group != "sg-1" {
+		t.Errorf("a directory that goes does not belong to the closing: %+v", b)
+	}
+}
