@@ -29,6 +29,15 @@ func (s *Store) Folder(prefix, execution string) *Folder {
 	return &Folder{store: s, execution: execution, prefix: prefix}
 }
 
+// Find opens the record of a run of which only the prefix is known, and says which execution it is of.
+func (s *Store) Find(ctx context.Context, prefix string) (f *Folder, execution string, err error) {
+	var r request
+	if _, _, err := s.get(ctx, prefix+"request.json", &r); err != nil {
+		return nil, "", err
+	}
+	return s.Folder(prefix, r.Execution), r.Execution, nil
+}
+
 // Key is the full key of one object of the folder.
 func (f *Folder) Key(name string) string { return f.prefix + name }
 

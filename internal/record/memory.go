@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -18,7 +19,8 @@ import (
 
 // InMemory is a record that nobody keeps: for looking at an account before there is a deployment.
 func InMemory() *Store {
-	return New(&memory{objects: map[string]object{}}, "in-memory", func(context.Context) string { return "in-memory" })
+	var writes atomic.Int64
+	return New(&memory{objects: map[string]object{}}, "in-memory", func(context.Context) string { return strconv.FormatInt(writes.Add(1), 10) })
 }
 
 // memory is as much of S3 as the record uses, for one process.
