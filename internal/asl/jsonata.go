@@ -25,8 +25,8 @@ import (
 // evaluationLimit is how long Step Functions lets one JSONata expression run.
 const evaluationLimit = time.Second
 
-// maxRange bounds what $range and the .. operator of our own functions build.
-const maxRange = 10_000_000
+// maxRange bounds the list that $range builds; a longer one has no way into an output of 256 KiB.
+const maxRange = 1_000_000
 
 // expression is a compiled JSONata expression.
 type expression struct {
@@ -53,10 +53,10 @@ func compileExpression(s string) (*expression, error) {
 	if source == "" {
 		return nil, errors.New("the JSONata expression is empty")
 	}
-	if nesting(source) > maxNesting {
-		return nil, fmt.Errorf("the JSONata expression is nested deeper than %d", maxNesting)
+	if len(source) > maxExpression {
+		return nil, fmt.Errorf("the JSONata expression is longer than %d bytes", maxExpression)
 	}
-	compiled, err := gnata.Compile(source)
+	compiled, err := compile(source)
 	if err != nil {
 		return nil, fmt.Errorf("invalid JSONata: %w", err)
 	}
@@ -82,26 +82,18 @@ func compileExpression(s string) (*expression, error) {
 	return e, nil
 }
 
-// maxNesting keeps the recursion of the JSONata parser within its stack.
-const maxNesting = 200
+// maxExpression keeps the recursion of the engine, which is as deep as an expression is nested, within the stack.
+const maxExpression = 32 << 10
 
-func nesting(source string) int {
-	depth, deepest := 0, 0
-	for _, c := range source {
-		switch c {
-		case '(', '[', '{':
-			depth++
-			deepest = max(deepest, depth)
-		case ')', ']', '}':
-			depth--
+// compile keeps a panic of the engine's parser from reaching the caller.
+func compile(source string) (e *gnata.Expression, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
 		}
-	}
-	// Signs and questions recurse without a bracket.
-	return max(deepest, strings.Count(source, "--")/2, strings.Count(source, "- -")/2, strings.Count(source, "?")/4)
+	}()
+	return gnata.Compile(source)
 }
-
-// uses says whether the expression reads the given member of $states.
-func (e *expression) uses(member string) bool { return e.usesAll || slices.Contains(e.states, member) }
 
 type mention struct{ name, member string }
 

@@ -277,7 +277,8 @@ func (p *path) read(root any) (any, error) {
 	if p.definite && len(p.steps) == 0 {
 		return root, nil
 	}
-	found, err := walk(root, root, p.steps, "$", !p.definite)
+	w := walker{root: root, left: maxVisits}
+	found, err := w.walk(root, p.steps, "$", !p.definite)
 	if err != nil {
 		return nil, err
 	}
@@ -332,9 +333,21 @@ func (s step) normal() string {
 	return ".."
 }
 
+// maxVisits bounds how many nodes a path may visit: several deep scans in one path multiply.
+const maxVisits = 1 << 20
+
+// walker is one reading of a path.
+type walker struct {
+	root any
+	left    int // visits
+}
+
 // walk follows steps from v and gives everything they lead to. In a lenient walk, which an indefinite path is, what
 // is missing is skipped; otherwise it is an error.
-func walk(root, v any, steps []step, at string, lenient bool) ([]any, error) {
+func (w *walker) walk(v any, steps []step, at string, lenient bool) ([]any, error) {
+	if w.left--; w.left < 0 {
+		return nil, &pathError{fmt.Sprintf("The path visits more than %d nodes", maxVisits)}
+	}
 	for i := range steps {
 		s := &steps[i]
 		last := i == len(steps)-1
@@ -368,7 +381,7 @@ func walk(root, v any, steps []step, at string, lenient bool) ([]any, error) {
 			folded, err := pathFunctions[s.name](v)
 			return []any{folded}, err
 		default:
-			return fanOut(root, v, *s, steps[i+1:], at)
+			return w.fanOut(v, *s, steps[i+1:], at)
 		}
 		at += s.normal()
 	}
@@ -390,10 +403,10 @@ func property(v any, name, at string, last bool) (any, error) {
 	return next, nil
 }
 
-func fanOut(root, v any, s step, rest []step, at string) ([]any, error) {
+func (w *walker) fanOut(v any, s step, rest []step, at string) ([]any, error) {
 	// A function at the end folds everything that the steps before it found.
 	if n := len(rest); n > 0 && rest[n-1].kind == stepCall {
-		all, err := fanOut(root, v, s, rest[:n-1], at)
+		all, err := w.fanOut(v, s, rest[:n-1], at)
 		if err != nil {
 			return nil, err
 		}
@@ -404,8 +417,8 @@ func fanOut(root, v any, s step, rest []step, at string) ([]any, error) {
 		return []any{folded}, err
 	}
 	var found []any
-	for _, next := range branchesOf(root, v, s) {
-		more, err := walk(root, next, rest, at, true)
+	for _, next := range branchesOf(w.root, v, s) {
+		more, err := w.walk(next, rest, at, true)
 		if err != nil {
 			return nil, err
 		}

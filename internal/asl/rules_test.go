@@ -127,7 +127,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func readArchive(t *testing.T, file string) (*txtar.Archive, map[string][]byte) {
+func readArchive(t testing.TB, file string) (*txtar.Archive, map[string][]byte) {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
