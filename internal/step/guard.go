@@ -57,7 +57,7 @@ var (
 // Guards lists all guards, in the order in which a closing meets them.
 func Guards() []Guard {
 	return slices.Concat(
-		listed(beforeCommit), listed(onEveryPass), listed(beforeChange), listed(beforeSubscription), listed(beforeUnsubscribe),
+		listed(beforeAnything), listed(beforeLock), listed(beforeCommit), listed(onEveryPass), listed(beforeChange), listed(beforeSubscription), listed(beforeUnsubscribe),
 		listed(beforeDirectory), listed(beforeVPC), listed(beforeRestore),
 	)
 }

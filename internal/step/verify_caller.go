@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,11 @@ func VerifyCaller(env Env) Handler {
 		if err != nil {
 			return Result{}, err
 		}
-		if err := admit(env.Config, request, clock.Now(ctx)); err != nil {
+		if err := inTime(request, clock.Now(ctx)); err != nil {
+			return Result{}, err
+		}
+		v := &verifying{Env: env, request: request}
+		if err := check(ctx, env, v, beforeAnything); err != nil {
 			return Result{}, err
 		}
 		in.Run = Run{
@@ -52,15 +57,14 @@ func VerifyCaller(env Env) Handler {
 		if err := proveAccount(ctx, target, request.AccountID); err != nil {
 			return Result{}, err
 		}
-		found, err := findSubscription(ctx, env, target, request.AccountID, request.IdentityRegion)
+		if v.found, err = findSubscription(ctx, env, target, request.AccountID, request.IdentityRegion); err != nil {
+			return Result{}, err
+		}
+		verification, err := v.gather(ctx, target)
 		if err != nil {
 			return Result{}, err
 		}
-		if err := matchName(request, found); err != nil {
-			return Result{}, err
-		}
-		verification, err := verify(ctx, env, target, request, found)
-		if err != nil {
+		if err := check(ctx, env, v, beforeLock); err != nil {
 			return Result{}, err
 		}
 		if err := folder.PutVerification(ctx, verification); err != nil {
@@ -72,22 +76,71 @@ func VerifyCaller(env Env) Handler {
 				return Result{}, err
 			}
 		}
-		in.Run.IdentityRegion = found.Region
+		in.Run.IdentityRegion = v.found.Region
 		return in.done("", ListOf()), nil
 	}
 }
 
-// admit refuses what no look at AWS can make right.
-func admit(config Config, request closing.Request, now time.Time) error {
-	if slices.Contains(config.NeverClose, request.AccountID) {
-		return closing.Errorf(closing.ProtectedAccount, "account %s is on the list of accounts that are never closed; nothing was touched", request.AccountID).
-			WithHint("if it must be closed, have it taken off NEVER_CLOSE and deploy again")
+// verifying is one call of the step, as its guards look at it.
+type verifying struct {
+	Env
+	request closing.Request
+	found   subscription
+	checked preflight
+}
+
+// The guards of this step.
+var (
+	// beforeAnything: before the account is looked at.
+	beforeAnything = []guard[*verifying]{
+		{"never-close", "accounts whose QuickSight must never be closed, whoever asks", (*verifying).mayBeClosed},
 	}
-	if request.NotBefore != nil && request.NotBefore.Sub(now) > closing.MaxNotBefore {
-		return closing.Errorf(closing.BadRequest, "notBefore %s is more than 90 days ahead; nothing was touched", request.NotBefore.Format(time.RFC3339)).
-			WithHint("start again with a time before %s", now.Add(closing.MaxNotBefore).Format(time.RFC3339))
+	// beforeLock: before the run takes the account.
+	beforeLock = []guard[*verifying]{
+		{"account-name", "the QuickSight account of somebody who mistyped another account's number", (*verifying).named},
+		{"closing-permission", "an account that would be left half closed, since its role may not go on", (*verifying).permitted},
 	}
-	return nil
+)
+
+// mayBeClosed refuses the accounts that configuration protects.
+func (v *verifying) mayBeClosed(context.Context) error {
+	if !slices.Contains(v.Config.NeverClose, v.request.AccountID) {
+		return nil
+	}
+	return closing.Errorf(closing.ProtectedAccount, "account %s is on the list of accounts that are never closed; nothing was touched", v.request.AccountID).
+		WithHint("if it must be closed, have it taken off NEVER_CLOSE and deploy again")
+}
+
+// named holds a request that names the QuickSight account against the account that is there. One that is gone has no name to be
+// held against.
+func (v *verifying) named(context.Context) error {
+	name := cmp.Or(aws.ToString(v.found.Settings.AccountName), aws.ToString(v.found.Info.AccountName))
+	if want := v.request.QuickSightAccountName; v.found.Region == "" || want == "" || want == name {
+		return nil
+	}
+	return closing.Errorf(closing.WrongAccount, "the QuickSight account of %s is named %q, not %q as the request says; nothing was touched",
+		v.request.AccountID, name, v.request.QuickSightAccountName).
+		WithHint("start again with the account that you mean: %s", paste(v.request, func(r *closing.Request) { r.QuickSightAccountName = name }))
+}
+
+// permitted refuses where it is certain that the role which would act may not unsubscribe.
+func (v *verifying) permitted(context.Context) error {
+	denied := deniedActions(v.checked.Denied, "quicksight:", "ds:UnauthorizeApplication")
+	if len(denied) == 0 {
+		return nil
+	}
+	return closing.Errorf(closing.MissingPermission, "%s of account %s is explicitly denied %s, which unsubscribing needs; nothing was touched",
+		RoleClose, v.request.AccountID, inWords(denied)).
+		WithHint("except the role in the policy that denies it, then start again")
+}
+
+// inTime refuses a closing that nobody can approve today.
+func inTime(request closing.Request, now time.Time) error {
+	if request.NotBefore == nil || request.NotBefore.Sub(now) <= closing.MaxNotBefore {
+		return nil
+	}
+	return closing.Errorf(closing.BadRequest, "notBefore %s is more than 90 days ahead; nothing was touched", request.NotBefore.Format(time.RFC3339)).
+		WithHint("start again with a time before %s", now.Add(closing.MaxNotBefore).Format(time.RFC3339))
 }
 
 // proveAccount asks STS which account the credentials are in. STS answers whatever the role's policies are.
@@ -107,47 +160,29 @@ func proveAccount(ctx context.Context, target aws.Config, account string) error 
 	return nil
 }
 
-// matchName holds a request that names the QuickSight account against the account that is there. One that is gone has no name
-// to be held against.
-func matchName(request closing.Request, found subscription) error {
-	name := aws.ToString(found.Settings.AccountName)
-	if name == "" {
-		name = aws.ToString(found.Info.AccountName)
-	}
-	if want := request.QuickSightAccountName; found.Region != "" && want != "" && want != name {
-		return closing.Errorf(closing.WrongAccount, "the QuickSight account of %s is named %q, not %q as the request says; nothing was touched", request.AccountID, name, want).
-			WithHint("start again with the account that you mean: %s", paste(request, func(r *closing.Request) { r.QuickSightAccountName = name }))
-	}
-	return nil
-}
-
-// verify gathers what the approver should know beside the plan.
-func verify(ctx context.Context, env Env, target aws.Config, request closing.Request, found subscription) (record.Verification, error) {
-	var v record.Verification
-	checked, err := simulateClosing(ctx, env, target, request.AccountID, found.Region)
+// gather finds what the approver should know beside the plan.
+func (v *verifying) gather(ctx context.Context, target aws.Config) (record.Verification, error) {
+	var out record.Verification
+	var err error
+	v.checked, err = simulateClosing(ctx, v.Env, target, v.request.AccountID, v.found.Region)
 	switch {
-	case err != nil && request.DryRun && closing.CodeOf(err) == closing.TargetUnreachable:
-		v.Advice = append(v.Advice, err.Error()) // a plan needs no closing role
+	case err != nil && v.request.DryRun && closing.CodeOf(err) == closing.TargetUnreachable:
+		out.Advice = append(out.Advice, err.Error()) // a plan needs no closing role
 	case err != nil:
-		return v, err
+		return out, err
 	}
-	if denied := deniedActions(checked.Denied, "quicksight:", "ds:UnauthorizeApplication"); len(denied) > 0 {
-		return v, closing.Errorf(closing.MissingPermission, "%s of account %s is explicitly denied %s, which unsubscribing needs; nothing was touched",
-			RoleClose, request.AccountID, inWords(denied)).
-			WithHint("except the role in the policy that denies it, then start again")
+	out.Denied, out.Advice = v.checked.Denied, append(out.Advice, v.checked.Advice...)
+	if v.request.Attestation != "" {
+		out.Evidence = append(out.Evidence, closing.Evidence{About: aboutStarter, For: true, Fact: "attested in the request: " + v.request.Attestation})
 	}
-	v.Denied, v.Advice = checked.Denied, append(v.Advice, checked.Advice...)
-	if request.Attestation != "" {
-		v.Evidence = append(v.Evidence, closing.Evidence{About: aboutStarter, For: true, Fact: "attested in the request: " + request.Attestation})
-	}
-	if found.Region != "" {
-		evidence, advice, err := creationEvidence(ctx, target, found.Region)
+	if v.found.Region != "" {
+		evidence, advice, err := creationEvidence(ctx, target, v.found.Region)
 		if err != nil {
-			return v, err
+			return out, err
 		}
-		v.Evidence, v.Advice = append(v.Evidence, evidence...), append(v.Advice, advice...)
+		out.Evidence, out.Advice = append(out.Evidence, evidence...), append(out.Advice, advice...)
 	}
-	return v, nil
+	return out, nil
 }
 
 // executionRuns tells whether an execution is RUNNING, or about to be again. One that Step Functions has forgotten is not.
