@@ -339,7 +339,7 @@ const maxVisits = 1 << 20
 // walker is one reading of a path.
 type walker struct {
 	root any
-	left    int // visits
+	left int // visits
 }
 
 // walk follows steps from v and gives everything they lead to. In a lenient walk, which an indefinite path is, what

@@ -1,0 +1,73 @@
+// Package asl runs Amazon States Language: Parse compiles a definition, and an Execution of the Machine goes forward as
+// its clock is moved, with the history that Step Functions would record.
+//
+// The package does no input or output. Who does the work of a Task state is passed in as Tasks, randomness and ids as
+// functions, and time by Advance; so the same inputs give the same history, byte for byte. An Execution keeps its
+// position as data, without goroutines or closures: Clone forks it at any moment, Stop, Redrive and the answers to task
+// tokens act on it between two steps.
+//
+//	parse.go, parsebody.go  from JSON to Machine; refuses what is invalid or not implemented
+//	fields.go               the table of fields that it refuses by
+//	execution.go, queue.go  an execution and what is due when
+//	run.go                  entering and leaving states; Pass, Choice, Wait, Succeed, Fail
+//	task.go, callback.go    Task states, task tokens
+//	fan.go                  Parallel and Map
+//	retry.go, failure.go    errors, Retry, Catch
+//	redrive.go, clone.go    continuing a run that failed, forking one that runs
+//	template.go             Parameters, Arguments, Output, Assign, …
+//	jsonata.go              expressions, through github.com/recolabs/gnata
+//	jsonpath.go, intrinsic.go, choice.go  paths, intrinsic functions, comparisons
+//	history.go, context.go  events, the context object
+//	value.go                JSON values that keep the order of members and the text of numbers
+//
+// Where AWS's documentation and what AWS does differ, what AWS does counts: a comment that says "recorded" rests on a
+// history or an answer recorded from AWS.
+//
+// # What is implemented
+//
+// Both query languages, Standard workflows, every type of state. A Map in DISTRIBUTED mode takes its items from the
+// input and runs them as child executions whose histories are not kept. The fields of states follow; the loader refuses
+// every other field, and the missing ones. This part is written by TestDoc (go test -run TestDoc -update) from fields.go.
+//
+//   - Pass: Assign, Comment, End, InputPath (JSONPath), Next, Output (JSONata), OutputPath (JSONPath), Parameters
+//     (JSONPath), QueryLanguage, Result (JSONPath), ResultPath (JSONPath), Type
+//   - Task: Arguments (JSONata), Assign, Catch, Comment, Credentials, End, HeartbeatSeconds, HeartbeatSecondsPath
+//     (JSONPath), InputPath (JSONPath), Next, Output (JSONata), OutputPath (JSONPath), Parameters (JSONPath),
+//     QueryLanguage, Resource, ResultPath (JSONPath), ResultSelector (JSONPath), Retry, TimeoutSeconds,
+//     TimeoutSecondsPath (JSONPath), Type
+//   - Choice: Assign, Choices, Comment, Default, InputPath (JSONPath), Output (JSONata), OutputPath (JSONPath),
+//     QueryLanguage, Type
+//   - Wait: Assign, Comment, End, InputPath (JSONPath), Next, Output (JSONata), OutputPath (JSONPath),
+//     QueryLanguage, Seconds, SecondsPath (JSONPath), Timestamp, TimestampPath (JSONPath), Type
+//   - Succeed: Comment, InputPath (JSONPath), Output (JSONata), OutputPath (JSONPath), QueryLanguage, Type
+//   - Fail: Cause, CausePath (JSONPath), Comment, Error, ErrorPath (JSONPath), QueryLanguage, Type
+//   - Parallel: Arguments (JSONata), Assign, Branches, Catch, Comment, End, InputPath (JSONPath), Next, Output
+//     (JSONata), OutputPath (JSONPath), Parameters (JSONPath), QueryLanguage, ResultPath (JSONPath),
+//     ResultSelector (JSONPath), Retry, Type
+//   - Map: Assign, Catch, Comment, End, InputPath (JSONPath), ItemProcessor, ItemSelector, Items (JSONata),
+//     ItemsPath (JSONPath), Iterator, Label, MaxConcurrency, MaxConcurrencyPath (JSONPath), Next, Output
+//     (JSONata), OutputPath (JSONPath), Parameters (JSONPath), QueryLanguage, ResultPath (JSONPath),
+//     ResultSelector (JSONPath), Retry, ToleratedFailureCount, ToleratedFailureCountPath (JSONPath),
+//     ToleratedFailurePercentage, ToleratedFailurePercentagePath (JSONPath), Type
+//
+// Missing:
+//
+//   - ItemReader of Map: there is no S3 to read items from
+//   - ItemBatcher of Map: items run one by one
+//   - ResultWriter of Map: there is no S3 to write results to
+//
+// Intrinsic functions: States.Array, States.ArrayContains, States.ArrayGetItem, States.ArrayLength,
+// States.ArrayPartition, States.ArrayRange, States.ArrayUnique, States.Base64Decode, States.Base64Encode,
+// States.Format, States.Hash, States.JsonMerge, States.JsonToString, States.MathAdd, States.MathRandom,
+// States.StringSplit, States.StringToJson, States.UUID.
+//
+// Comparisons of a JSONPath Choice, each but those that begin with Is and StringMatches with a Path variant too:
+// BooleanEquals, IsBoolean, IsNull, IsNumeric, IsPresent, IsString, IsTimestamp, NumericEquals,
+// NumericGreaterThan, NumericGreaterThanEquals, NumericLessThan, NumericLessThanEquals, StringEquals,
+// StringGreaterThan, StringGreaterThanEquals, StringLessThan, StringLessThanEquals, StringMatches,
+// TimestampEquals, TimestampGreaterThan, TimestampGreaterThanEquals, TimestampLessThan, TimestampLessThanEquals;
+// And, Or, Not.
+//
+// JSONata functions beyond JSONata's own: $hash, $millis, $now, $parse, $partition, $random, $range, $uuid; $eval
+// is refused.
+package asl
