@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -68,8 +69,8 @@ func TestAuthorizedApplications(t *testing.T) {
 
 	newNetworkLab(t, account("UNSUBSCRIBED"), Options{Assumptions: map[string]string{"directory-apps-linger": "no"}}).must(t, call)
 
-	// QuickSight may remove the directory itself.
-	lab = newNetworkLab(t, account("UNSUBSCRIBED"), Options{Assumptions: map[string]string{"directory-removed-by-quicksight": "yes"}})
+	// QuickSight may remove the directory itself, with the rights of whoever unsubscribed.
+	lab = newNetworkLab(t, strings.Replace(account("UNSUBSCRIBED"), `"status"`, `"removesDirectories": ["d-0123456789"], "status"`, 1), Options{Assumptions: map[string]string{"directory-removed-by-quicksight": "yes"}})
 	lab.refused(t, call, "ClientException", "already being deleted")
 	lab.now = lab.now.Add(5 * time.Minute)
 	lab.refused(t, call, "EntityDoesNotExistException", "d-0123456789")

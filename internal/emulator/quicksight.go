@@ -40,6 +40,7 @@ type QuickSight struct {
 
 	UnsubscribeStarted *time.Time `json:"unsubscribeStarted,omitempty"` // last DeleteAccountSubscription that was accepted
 	Unsubscribed       *time.Time `json:"unsubscribed,omitempty"`       // when the subscription ended
+	RemovesDirectories []string   `json:"removesDirectories,omitempty"` // ids; what the caller's rights let it delete at the end, should QuickSight do so
 	Before             *earlier   `json:"before,omitempty"`             // what reads still see
 }
 
@@ -185,6 +186,7 @@ var quickSightRules = []rule{
 	{name: "enterprise-edition", operations: enterpriseOperations, page: "https://docs.aws.amazon.com/quicksight/latest/APIReference/CommonErrors.html", check: checkEdition},
 	{name: "unsubscribing-once", operations: []string{"DeleteAccountSubscription"}, page: deletePage, check: checkUnsubscribing},
 	{name: "termination-protection", operations: []string{"DeleteAccountSubscription"}, page: deletePage, check: checkProtection},
+	{name: "directory-permissions", operations: []string{"DeleteAccountSubscription", "DeleteNamespace"}, page: closingPage, check: checkDirectoryPermissions},
 	{name: "leftover-namespace", operations: []string{"DeleteAccountSubscription"}, page: closingPage, check: checkLeftoverNamespaces},
 	{name: "default-namespace", operations: []string{"DeleteNamespace"}, page: closingPage, check: checkDefaultNamespace},
 	{name: "deleted-connection", operations: []string{"DeleteVPCConnection"}, page: "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/quicksight/vpc_connection.go", check: checkDeletedConnection},

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -118,10 +119,40 @@ func checkLeftoverNamespaces(r *request) error {
 	return nil
 }
 
+// checkDirectoryPermissions: QuickSight gives up its hold on directories with the caller's rights, and deletes the identity
+// pool behind a namespace with them.
+func checkDirectoryPermissions(r *request) error {
+	needed := []string{"ds:DescribeDirectories", "ds:UnauthorizeApplication"}
+	if r.operation == "DeleteNamespace" {
+		needed = append(needed, "ds:DeleteDirectory")
+	}
+	for _, action := range needed {
+		if reason := r.aws.refusal(r.principal, access{action: action, resource: "*", context: r.context()}); reason != "" {
+			return r.service.denied(notAuthorized(r.principal, action, "*", reason))
+		}
+	}
+	return nil
+}
+
+// may reports whether the caller could do something itself.
+func (r *request) may(action, resource string) bool {
+	return r.aws.refusal(r.principal, access{action: action, resource: resource, context: r.context()}) == ""
+}
+
+// removes reports whether QuickSight would delete a directory of its own at the end.
+func (q *QuickSight) removes(d *Directory) bool {
+	return q != nil && d.Type == "SimpleAD" && slices.Equal(d.Applications, []string{"quicksight"}) && slices.Contains(q.RemovesDirectories, d.ID)
+}
+
 func deleteAccountSubscription(r *request) (any, error) {
 	q := r.quickSight()
 	q.remember(r.now)
-	q.Status, q.UnsubscribeStarted = unsubscribeInProgress, &r.now
+	q.Status, q.UnsubscribeStarted, q.RemovesDirectories = unsubscribeInProgress, &r.now, nil
+	for _, d := range r.acct().Directories {
+		if r.may("ds:DeleteDirectory", "arn:aws:ds:"+d.Region+":"+r.account+":directory/"+d.ID) {
+			q.RemovesDirectories = append(q.RemovesDirectories, d.ID)
+		}
+	}
 	return &quicksight.DeleteAccountSubscriptionOutput{Status: http.StatusAccepted}, nil
 }
 

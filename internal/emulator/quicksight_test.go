@@ -175,7 +175,8 @@ func TestAssumptions(t *testing.T) {
 		t.Parallel()
 		for setting, want := range map[string]string{"no": "", "yes": "AccessDeniedException"} {
 			l := newLab(t, "", `"quickSight": {"terminationProtection": false}, "users": {"ann": {"policies": [
-				{"Statement": {"Effect": "Allow", "Action": "quicksight:DeleteAccountSubscription", "Resource": "arn:aws:quicksight:*:*:account/`+targetAccount+`"}}]}}`,
+				{"Statement": [{"Effect": "Allow", "Action": "quicksight:DeleteAccountSubscription", "Resource": "arn:aws:quicksight:*:*:account/`+targetAccount+`"},
+					{"Effect": "Allow", "Action": "ds:*", "Resource": "*"}]}]}}`,
 				Options{Assumptions: map[string]string{"delete-needs-unsubscribe": setting}})
 			if got := code(t, l.unsubscribe("us-east-1")); got != want {
 				t.Errorf("%s: %q", setting, got)
@@ -442,5 +443,23 @@ func TestExportJob(t *testing.T) {
 	l.pass(6 * time.Minute)
 	if got := get(); got != http.StatusForbidden {
 		t.Errorf("an expired download answers %d", got)
+	}
+}
+
+// Should QuickSight delete its Simple AD, it does so with the rights of the caller: a session without ds:DeleteDirectory keeps it.
+func TestDirectoryRemovedByQuickSight(t *testing.T) {
+	t.Parallel()
+	const world = `"quickSight": {"terminationProtection": false}, "directories": [{"id": "d-0123456789", "vpc": "vpc-1", "applications": ["quicksight"], "deleteMinutes": 5}],
+		"network": {"us-east-1": {"vpcs": [{"id": "vpc-1"}], "subnets": [{"id": "subnet-1", "vpc": "vpc-1"}, {"id": "subnet-2", "vpc": "vpc-1"}]}},
+		"users": {"ann": {"policies": [{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "DENIED", "Resource": "*"}]}]}}`
+	for denied, want := range map[string]int{"ds:DeleteDirectory": 1, "s3:DeleteBucket": 0} {
+		l := newLab(t, "", strings.Replace(world, "DENIED", denied, 1), Options{Assumptions: map[string]string{"directory-removed-by-quicksight": "yes"}})
+		if err := l.unsubscribe("us-east-1"); err != nil {
+			t.Fatal(err)
+		}
+		l.pass(10 * time.Minute)
+		if got := len(l.World().Accounts[targetAccount].Directories); got != want {
+			t.Errorf("without %s: %d directories are left, want %d", denied, got, want)
+		}
 	}
 }

@@ -92,6 +92,7 @@ var situations = map[string]refused{
 	"unsubscribing-once":              {target: `"quickSight": {"status": "UNSUBSCRIBE_IN_PROGRESS", "terminationProtection": false}`, call: unsubscribing},
 	"termination-protection":          {target: `"quickSight": {}`, call: unsubscribing},
 	"leftover-namespace":              {target: `"quickSight": {"terminationProtection": false, "namespaces": [{"name": "acme"}]}`, assumptions: map[string]string{"leftover-namespace": "blocks"}, call: unsubscribing},
+	"directory-permissions":           {target: `"quickSight": {"terminationProtection": false}, "users": {"ann": {"policies": [{"Statement": {"Effect": "Allow", "Action": "quicksight:*", "Resource": "*"}}]}}`, call: unsubscribing},
 	"default-namespace": {target: `"quickSight": {}`, call: func(l *lab) error {
 		_, err := l.target("us-east-1").DeleteNamespace(background, &quicksight.DeleteNamespaceInput{AwsAccountId: target, Namespace: aws.String("default")})
 		return err

@@ -201,8 +201,7 @@ func (d *Directory) remove(n *Network, at time.Time) {
 func (account *Account) settleNetworks(a *AWS, id string, now time.Time) {
 	ended, at := account.quickSightEnded()
 	for _, d := range account.Directories {
-		ours := d.Type == "SimpleAD" && d.Stage != stageDeleting && slices.Equal(d.Applications, []string{"quicksight"})
-		if ours && ended && !at.IsZero() && a.assume("directory-removed-by-quicksight") == "yes" {
+		if ended && d.Stage != stageDeleting && account.QuickSight.removes(d) && a.assume("directory-removed-by-quicksight") == "yes" {
 			d.remove(account.network(d.Region), at)
 		}
 	}
