@@ -212,6 +212,10 @@ func TestChanges(t *testing.T) {
 			t.Errorf("%s: %v, want an error that names what is missing", network, err)
 		}
 	}
+	_, err := ParseWorld([]byte(`{"now": "2026-01-01T00:00:00Z", "accounts": {"111122223333": {"network": {"us-east-1": {"vpcs": [{"id": "vpc-1", "cidr": "10.0.0.0/30"}], "subnets": [{"vpc": "vpc-1"}]}}}}}`))
+	if err == nil || !strings.Contains(err.Error(), "between /16 and /28") {
+		t.Errorf("a VPC of four addresses: %v, want an error that names the limits", err)
+	}
 }
 
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html: deletes are authorized per resource, and policies

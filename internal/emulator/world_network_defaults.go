@@ -129,12 +129,14 @@ func (c completion) insides() error {
 		defaults(&subnet.State, "available")
 		defaults(&subnet.Zone, c.region+"a")
 		if subnet.CIDR == "" {
-			block, err := netip.ParsePrefix(vpc.CIDR)
+			block, err := block(vpc.ID, vpc.CIDR)
 			if err != nil {
-				return fmt.Errorf("%s: cidr: %w", vpc.ID, err)
+				return err
 			}
 			base := block.Addr().As4()
-			base[2] += byte(i)
+			if block.Bits() < 24 {
+				base[2] += byte(i)
+			}
 			subnet.CIDR = netip.PrefixFrom(netip.AddrFrom4(base), max(24, block.Bits())).String()
 		}
 	}
@@ -171,6 +173,18 @@ func (c completion) insides() error {
 		}
 	}
 	return nil
+}
+
+// block reads the IPv4 block of a VPC or subnet, which "must be between a /28 netmask and /16 netmask": https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
+func block(of, cidr string) (netip.Prefix, error) {
+	block, err := netip.ParsePrefix(cidr)
+	if err != nil {
+		return block, fmt.Errorf("%s: cidr: %w", of, err)
+	}
+	if !block.Addr().Is4() || block.Bits() < 16 || block.Bits() > 28 {
+		return block, fmt.Errorf("%s: cidr %s is not an IPv4 block between /16 and /28", of, cidr)
+	}
+	return block, nil
 }
 
 // source is what a rule lets through: a block, a group or a prefix list.
@@ -331,12 +345,13 @@ func (c completion) served() error {
 			eni.SecurityGroups = []string{c.defaultGroup(subnet.VPC)}
 		}
 		if eni.PrivateIP == "" {
-			block, err := netip.ParsePrefix(subnet.CIDR)
+			block, err := block(subnet.ID, subnet.CIDR)
 			if err != nil {
-				return fmt.Errorf("%s: cidr: %w", subnet.ID, err)
+				return err
 			}
+			// The first four addresses of a subnet and its last one are reserved: https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 			ip := block.Addr().As4()
-			ip[3] += byte(10 + i%200)
+			ip[3] += byte(4 + i%(1<<min(8, 32-block.Bits())-5))
 			eni.PrivateIP = netip.AddrFrom4(ip).String()
 		}
 		for _, group := range eni.SecurityGroups {
