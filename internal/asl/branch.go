@@ -30,11 +30,22 @@ type branch struct {
 	early     *outcome // an answer that came before the token was handed over
 	earlyAt   int64
 
-	silent     bool // it is a child execution of a distributed Map, with a history of its own
+	child      bool // it is a child execution of a distributed Map, with a history of its own
+	unseen     int  // length of that history
 	generation int  // items of the queue made for an earlier one are void
-	done       bool
-	succeeded  bool
+	done       bool // nothing more happens in it
+	settled    bool // and the state around it has taken its result
 	failure    *failure
+}
+
+// execution is the child execution that b is in; nil in the execution itself.
+func (b *branch) execution() *branch {
+	for ; b != nil; b = b.parent {
+		if b.child {
+			return b
+		}
+	}
+	return nil
 }
 
 // mapItem is Map.Item of the context object.

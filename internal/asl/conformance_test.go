@@ -96,7 +96,7 @@ func TestConformance(t *testing.T) {
 
 // unrunnable says why a recording cannot be run from what it holds.
 func unrunnable(c *object) string {
-	if definition := text(member_(c, "definition")); strings.Contains(definition, `"ItemReader"`) || strings.Contains(definition, `"ResultWriter"`) {
+	if definition := text(of(c, "definition")); strings.Contains(definition, `"ItemReader"`) || strings.Contains(definition, `"ResultWriter"`) {
 		return "reads or writes S3"
 	} else if strings.Contains(definition, `"ItemBatcher"`) {
 		return "batches items"
@@ -128,7 +128,7 @@ func (r *recorded) Do(_ context.Context, task Task) Outcome {
 	r.seen[task.State]++
 	for _, e := range r.tasks {
 		o := e.(*object)
-		attempt, _ := integer(member_(o, "attempt"))
+		attempt, _ := integer(of(o, "attempt"))
 		if str(o, "state") != task.State || int(attempt) != n {
 			continue
 		}
@@ -153,12 +153,12 @@ func (r *recorded) answer(task Task, o *object) Outcome {
 		return failure
 	case task.Token != "" && kind == "succeeded":
 		out.Output = out.Submitted
-		must(r.execution.SendTaskSuccess(task.Scheduled, task.Token, rawOf(member_(o, "output"))))
+		must(r.execution.SendTaskSuccess(task.Scheduled, task.Token, rawOf(of(o, "output"))))
 	case task.Token != "":
 		out.Output = out.Submitted
 		must(r.execution.SendTaskFailure(task.Scheduled, task.Token, failure.Error, failure.Cause))
 	case kind == "succeeded":
-		out.Output = payloadOf(task, member_(o, "output"))
+		out.Output = payloadOf(task, of(o, "output"))
 	default:
 		out.Failed, out.Error, out.Cause = true, failure.Error, failure.Cause
 	}
@@ -190,7 +190,7 @@ func rawOf(v any) json.RawMessage {
 }
 
 func recordedText(o *object, field string) string {
-	if s, ok := member_(o, field+"Raw").(string); ok {
+	if s, ok := of(o, field+"Raw").(string); ok {
 		return s
 	}
 	v, ok := o.get(field)
@@ -213,13 +213,13 @@ func runRecording(c *object) (outcome, events string) {
 		}
 	}()
 	// The recorder put a word in place of the ARN of activities.
-	definition := strings.ReplaceAll(text(member_(c, "definition")), `"activity_arn"`, `"arn:aws:states:us-east-1:111111111111:activity:a"`)
+	definition := strings.ReplaceAll(text(of(c, "definition")), `"activity_arn"`, `"arn:aws:states:us-east-1:111111111111:activity:a"`)
 	m, err := Parse([]byte(definition))
 	if err != nil {
 		return err.Error(), ""
 	}
 	tasks := &recorded{seen: map[string]int{}}
-	tasks.tasks, _ = member_(c, "tasks").([]any)
+	tasks.tasks, _ = of(c, "tasks").([]any)
 	e := m.Start(Options{
 		Name: "<ExecArnPart_0idx>", ARN: "arn:<partition>:states:<region>:111111111111:execution:<ArnPart_0idx>:<ExecArnPart_0idx>",
 		StateMachineName: "<ArnPart_0idx>", StateMachineARN: "arn:<partition>:states:<region>:111111111111:stateMachine:<ArnPart_0idx>",
@@ -229,24 +229,24 @@ func runRecording(c *object) (outcome, events string) {
 	tasks.execution = e
 	e.Run(context.Background())
 
-	expected := member_(c, "expected").(*object)
+	expected := of(c, "expected").(*object)
 	masks := masksOf(c)
 	if want := str(expected, "status"); want != string(e.Status()) {
 		return fmt.Sprintf("status %s, want %s (%s: %s)", e.Status(), want, e.Error(), e.Cause()), ""
 	}
 	if e.Status() == Succeeded {
-		if diff := masks.differ(member_(expected, "output"), lift(string(e.Output())), "output"); diff != "" {
+		if diff := masks.differ(of(expected, "output"), lift(string(e.Output())), "output"); diff != "" {
 			return diff, ""
 		}
-	} else if diff := masks.differ(orText(member_(expected, "error")), e.Error(), "error"); diff != "" {
+	} else if diff := masks.differ(orText(of(expected, "error")), e.Error(), "error"); diff != "" {
 		return diff + " " + e.Cause(), ""
 	}
-	return "", masks.compareEvents(member_(expected, "events").([]any), e.History())
+	return "", masks.compareEvents(of(expected, "events").([]any), e.History())
 }
 
 // inputOf gives the input, with a time where the recorder masked one.
 func inputOf(c *object) json.RawMessage {
-	return json.RawMessage(strings.ReplaceAll(text(member_(c, "input")), "<timestamp>", timestamp(testStart.Add(10*time.Second))))
+	return json.RawMessage(strings.ReplaceAll(text(of(c, "input")), "<timestamp>", timestamp(testStart.Add(10*time.Second))))
 }
 
 func orText(v any) any {
@@ -279,7 +279,7 @@ type masks struct{ literals []string }
 
 func masksOf(c *object) masks {
 	m := masks{literals: []string{"timestamp", "date", "start-time", "entered-time", "snf_role_arn", "generated-uuid", "activity_arn"}}
-	list, _ := member_(c, "maskedJsonpaths").([]any)
+	list, _ := of(c, "maskedJsonpaths").([]any)
 	for _, e := range list {
 		if pair, ok := e.([]any); ok && len(pair) == 2 {
 			if s, ok := pair[1].(string); ok {
@@ -424,8 +424,8 @@ func (m masks) sequence(want []any, got []*object) string {
 		if diff := m.event(w, got[i]); diff != "" {
 			return fmt.Sprintf("event %d: %s", i+1, diff)
 		}
-		if !equal(member_(w, "previousEventId"), member_(got[i], "previousEventId")) {
-			return fmt.Sprintf("event %d %s: hangs on %s, want %s", i+1, str(w, "type"), text(member_(got[i], "previousEventId")), text(member_(w, "previousEventId")))
+		if !equal(of(w, "previousEventId"), of(got[i], "previousEventId")) {
+			return fmt.Sprintf("event %d %s: hangs on %s, want %s", i+1, str(w, "type"), text(of(got[i], "previousEventId")), text(of(w, "previousEventId")))
 		}
 	}
 	if len(got) > len(want) {
@@ -443,12 +443,12 @@ func (m masks) graph(want []any, got []*object) string {
 	ours := map[int64]int64{0: 0}
 	for _, e := range want {
 		w := e.(*object)
-		id, _ := integer(member_(w, "id"))
-		previous, _ := integer(member_(w, "previousEventId"))
+		id, _ := integer(of(w, "id"))
+		previous, _ := integer(of(w, "previousEventId"))
 		found := -1
 		why := ""
 		for i, g := range got {
-			hangs, _ := integer(member_(g, "previousEventId"))
+			hangs, _ := integer(of(g, "previousEventId"))
 			if used[i] || str(w, "type") != str(g, "type") {
 				continue
 			}
@@ -530,19 +530,19 @@ func liftAll(v any) any {
 func runChoices(t *testing.T, dir string) (passed, total int) {
 	t.Helper()
 	for _, file := range glob(t, dir, "choice", "*.json") {
-		cases, _ := member_(readObject(t, file), "cases").([]any)
+		cases, _ := of(readObject(t, file), "cases").([]any)
 		for i, e := range cases {
 			c := e.(*object)
 			total++
-			m, err := Parse(encode(member_(c, "definition")))
+			m, err := Parse(encode(of(c, "definition")))
 			if err != nil {
 				t.Logf("choice %s %d: %v", filepath.Base(file), i, err)
 				continue
 			}
-			x := m.Start(Options{Input: encode(member_(c, "input")), Start: testStart, UUID: counter()})
+			x := m.Start(Options{Input: encode(of(c, "input")), Start: testStart, UUID: counter()})
 			x.Run(t.Context())
-			if got := lift(string(x.Output())); !equal(got, member_(c, "output")) {
-				t.Logf("choice %s %d: got %s %s, want %s", filepath.Base(file), i, short(got), x.Cause(), text(member_(c, "output")))
+			if got := lift(string(x.Output())); !equal(got, of(c, "output")) {
+				t.Logf("choice %s %d: got %s %s, want %s", filepath.Base(file), i, short(got), x.Cause(), text(of(c, "output")))
 				continue
 			}
 			passed++
@@ -573,13 +573,13 @@ func readObject(t *testing.T, file string) *object {
 	return v.(*object)
 }
 
-func member_(o *object, key string) any {
+func of(o *object, key string) any {
 	v, _ := o.get(key)
 	return v
 }
 
 func str(o *object, key string) string {
-	s, _ := member_(o, key).(string)
+	s, _ := of(o, key).(string)
 	return s
 }
 

@@ -27,9 +27,9 @@ type Options struct {
 	RoleARN          string
 	Input            json.RawMessage // empty is {}
 	Start            time.Time
-	Tasks            Tasks
-	Random           func() float64 // in [0,1): jitter, $random, States.MathRandom
-	UUID             func() string  // $uuid, States.UUID, request ids and task tokens
+	Tasks            Tasks          // may be nil for a machine without Task states
+	Random           func() float64 // in [0,1), for jitter, $random and States.MathRandom; may be nil without them
+	UUID             func() string  // for $uuid, States.UUID, request ids and task tokens
 }
 
 // Task is one attempt at the work of a Task state.
@@ -107,8 +107,12 @@ type Execution struct {
 	redriven int64
 }
 
-// maxEvents is the length of a history at which Step Functions fails the execution.
-const maxEvents = 25_000
+// maxEvents is the length of a history at which Step Functions fails the execution; a single step may add no more
+// than eventsPerStep.
+const (
+	maxEvents     = 25_000
+	eventsPerStep = 2*inlineLimit + 10
+)
 
 // Start records ExecutionStarted. The first state is entered by Advance.
 func (m *Machine) Start(o Options) *Execution {
@@ -165,7 +169,8 @@ func (e *Execution) record(v event) int {
 
 // note records an event of a branch; what runs inside a child execution leaves no trace here.
 func (e *Execution) note(b *branch, v event) int {
-	if b.silent {
+	if c := b.execution(); c != nil {
+		c.unseen++
 		return b.last
 	}
 	return e.record(v)
@@ -187,21 +192,33 @@ func (e *Execution) Advance(ctx context.Context, now time.Time) {
 	for e.status == Running && e.prune() && e.queue[0].at <= until {
 		i := e.queue.pop()
 		e.clock = max(e.clock, i.at)
-		e.act(i)
+		if !e.full(i.branch) {
+			e.act(i)
+		}
 		for len(e.ready) > 0 && e.status == Running {
 			b := e.ready[0]
 			if e.ready = e.ready[1:]; len(e.ready) == 0 {
 				e.ready = nil
 			}
-			if len(e.events) > maxEvents-3 {
-				e.fail(e.root, failed(errorRuntime, "The execution reached the maximum number of history events (25000)."))
-				return
-			}
-			if !b.done {
+			if !b.done && !e.full(b) {
 				e.enter(b)
 			}
 		}
 	}
+}
+
+// full ends the execution whose history has no room for another step: this one, or the child execution that b is in.
+func (e *Execution) full(b *branch) bool {
+	f := failed(errorRuntime, "The execution reached the maximum number of history events (25000).")
+	if len(e.events) > maxEvents-eventsPerStep {
+		e.fail(e.root, f)
+		return true
+	}
+	if c := b.execution(); c != nil && c.unseen > maxEvents-eventsPerStep {
+		e.failBranch(c, f)
+		return true
+	}
+	return false
 }
 
 // Run advances until nothing is due any more.

@@ -465,3 +465,32 @@ func TestAdvanceStopsAtNow(t *testing.T) {
 		t.Errorf("stopped at %s: an event carries the time at which it was due", e.Stopped())
 	}
 }
+
+// A child execution of a distributed Map has a history of its own, with the same limit.
+func TestEndlessLoopInAChildExecutionEnds(t *testing.T) {
+	t.Parallel()
+	e := parse(t, `{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"A","States":{
+"A":{"Type":"Pass","Next":"B"},"B":{"Type":"Choice","Choices":[{"Variable":"$.n","IsPresent":true,"Next":"C"}],"Default":"A"},"C":{"Type":"Succeed"}}}}}}`).
+		Start(options(nil, []byte(`[1]`)))
+	e.Run(t.Context())
+	want := []string{"ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"}
+	if diff := cmp.Diff(want, types(e)); diff != "" || !strings.Contains(e.Cause(), "25000") {
+		t.Errorf("%s (-want +got)\n%s", e.Cause(), diff)
+	}
+}
+
+// When ItemSelector fails for a later item, the iterations that have been made do not run.
+func TestItemSelectorFails(t *testing.T) {
+	t.Parallel()
+	e := parse(t, `{"QueryLanguage":"JSONata","StartAt":"M","States":{"M":{"Type":"Map","Items":[{"v":1},{}],"ItemSelector":"{% $states.context.Map.Item.Value.v %}",
+"ItemProcessor":{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f"},"End":true}}},
+"Catch":[{"ErrorEquals":["States.QueryEvaluationError"],"Next":"Z"}],"End":true},"Z":{"Type":"Succeed"}}}`).
+		Start(options(taskFunc(func(Task) Outcome {
+			t.Error("an iteration of a Map state that failed ran")
+			return Outcome{}
+		}), nil))
+	e.Run(t.Context())
+	if diff := cmp.Diff([]string{"M", "Z"}, e.Path()); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", e.Cause(), diff)
+	}
+}

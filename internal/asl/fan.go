@@ -27,7 +27,7 @@ func (e *Execution) fork(b *branch, input any) *failure {
 	b.last = started
 	b.fan = &fan{children: make([]*branch, n), results: make([]any, n), started: started}
 	for i, g := range s.branches {
-		c := b.child(i, g, input)
+		c := b.inside(i, g, input)
 		c.last = started
 		b.fan.children[i] = c
 		b.fan.running++
@@ -36,11 +36,11 @@ func (e *Execution) fork(b *branch, input any) *failure {
 	return nil
 }
 
-// child makes a branch inside b.
-func (b *branch) child(index int, g *graph, input any) *branch {
+// inside makes a branch inside b.
+func (b *branch) inside(index int, g *graph, input any) *branch {
 	return &branch{
 		graph: g, parent: b, index: index, state: g.start, input: input,
-		variables: b.variables.inner(), silent: b.silent,
+		variables: b.variables.inner(),
 	}
 }
 
@@ -134,7 +134,7 @@ func (e *Execution) startIterations(b *branch, previous int) *failure {
 	for fan.next < len(fan.items) && (fan.limit == 0 || fan.running < fan.limit) {
 		i := fan.next
 		fan.next++
-		c := b.child(i, b.state.each.graph, fan.items[i])
+		c := b.inside(i, b.state.each.graph, fan.items[i])
 		c.item = &mapItem{index: i, value: fan.items[i]}
 		if t := b.state.each.selector; t != nil {
 			self := *b // sees Map.Item, and otherwise what the Map state sees
@@ -149,7 +149,7 @@ func (e *Execution) startIterations(b *branch, previous int) *failure {
 		fan.running++
 		c.last = previous
 		if b.state.each.distributed {
-			c.silent = true
+			c.child = true
 		} else {
 			c.last = e.note(b, event{kind: MapIterationStarted, previous: previous, name: b.state.name, detail: iteration(i)})
 		}
@@ -168,6 +168,7 @@ func (e *Execution) childFinished(c *branch) {
 // iterationEnded goes on after a branch or iteration that does not end the state.
 func (e *Execution) iterationEnded(c *branch, kind EventType) {
 	b, fan := c.parent, c.parent.fan
+	c.settled = true
 	fan.running--
 	fan.finished++
 	previous := c.last
@@ -183,7 +184,6 @@ func (e *Execution) iterationEnded(c *branch, kind EventType) {
 	}
 	if b.state.is == mapState {
 		if f := e.startIterations(b, previous); f != nil {
-			e.abandon(b, nil)
 			e.raise(b, f)
 		}
 	}
@@ -223,7 +223,6 @@ func (e *Execution) fanFailed(b, c *branch) {
 	if b.state.is == mapState && b.state.each.distributed {
 		b.last = e.note(b, event{kind: MapRunFailed, previous: fan.started, detail: f})
 	}
-	fan.failed = true
 	e.raise(b, f)
 }
 
@@ -233,8 +232,9 @@ func (e *Execution) abandon(b, c *branch) {
 	if c != nil {
 		previous = c.last
 	}
+	b.fan.failed = true
 	for _, child := range b.fan.children {
-		if child == nil || child.succeeded {
+		if child == nil || child.settled {
 			continue
 		}
 		if b.state.is == mapState && !b.state.each.distributed {
@@ -248,19 +248,23 @@ func (e *Execution) abandon(b, c *branch) {
 	}
 }
 
+// abortedEvents are those of the states that a branch can be stopped in.
+var abortedEvents = map[stateType]EventType{
+	taskState: TaskStateAborted, waitState: WaitStateAborted, parallelState: ParallelStateAborted, mapState: MapStateAborted,
+}
+
 // abort stops a branch and everything inside it.
 func (e *Execution) abort(b *branch, previous int) {
 	if b.fan != nil && !b.fan.failed {
 		for _, child := range b.fan.children {
-			if child != nil && !child.succeeded {
+			if child != nil && !child.settled {
 				e.abort(child, previous)
 			}
 		}
 	}
 	b.generation++
 	b.done = true
-	kinds := map[stateType]EventType{taskState: TaskStateAborted, waitState: WaitStateAborted, parallelState: ParallelStateAborted, mapState: MapStateAborted}
-	if kind, ok := kinds[b.state.is]; ok {
+	if kind, ok := abortedEvents[b.state.is]; ok {
 		e.note(b, event{kind: kind, previous: previous})
 	}
 }

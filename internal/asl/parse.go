@@ -107,7 +107,7 @@ func (l *loader) graph(o *object, jsonata bool, owner string, depth int, outer m
 	if depth > maxBranchDepth {
 		return nil, fail("", "Parallel and Map are nested too deeply")
 	}
-	states, ok := field1[*object](o, "States")
+	states, ok := typed[*object](o, "States")
 	if !ok || len(states.members) == 0 {
 		return nil, fail("States", "it must be an object with at least one state")
 	}
@@ -152,7 +152,7 @@ func (l *loader) graph(o *object, jsonata bool, owner string, depth int, outer m
 			return nil, err
 		}
 	}
-	start, ok := field1[string](o, "StartAt")
+	start, ok := typed[string](o, "StartAt")
 	if !ok {
 		return nil, fail("StartAt", "it must name a state")
 	}
@@ -193,7 +193,7 @@ func (l *loader) reachable(g *graph, states *object) error {
 func assignedBy(source *object) []string {
 	var names []string
 	add := func(o *object) {
-		if a, ok := field1[*object](o, "Assign"); ok {
+		if a, ok := typed[*object](o, "Assign"); ok {
 			for _, m := range a.members {
 				names = append(names, strings.TrimSuffix(m.key, ".$"))
 			}
@@ -201,7 +201,7 @@ func assignedBy(source *object) []string {
 	}
 	add(source)
 	for _, key := range []string{"Catch", "Choices"} {
-		list, _ := field1[[]any](source, key)
+		list, _ := typed[[]any](source, key)
 		for _, e := range list {
 			if o, ok := e.(*object); ok {
 				add(o)
@@ -211,8 +211,8 @@ func assignedBy(source *object) []string {
 	return names
 }
 
-// field1 reads a member of the given type.
-func field1[T any](o *object, name string) (T, bool) {
+// typed reads a member of the given type.
+func typed[T any](o *object, name string) (T, bool) {
 	v, _ := o.get(name)
 	t, ok := v.(T)
 	return t, ok
@@ -236,7 +236,7 @@ func (l *stateLoader) has(field string) bool { _, ok := l.source.get(field); ret
 
 func (l *stateLoader) load(jsonata bool) error {
 	s := l.state
-	name, _ := field1[string](l.source, "Type")
+	name, _ := typed[string](l.source, "Type")
 	i := slices.IndexFunc(stateTypes, func(t struct {
 		name string
 		is   stateType
@@ -304,7 +304,7 @@ func (l *stateLoader) flow() error {
 
 // target finds the state that a field of o names.
 func (l *stateLoader) target(o *object, field string) (*state, error) {
-	name, ok := field1[string](o, field)
+	name, ok := typed[string](o, field)
 	if !ok {
 		return nil, l.fail(field, "it must name a state")
 	}
@@ -385,7 +385,7 @@ func (l *stateLoader) resultPath(o *object) (*path, bool, error) {
 }
 
 func (l *stateLoader) path(o *object, field string) (*path, error) {
-	source, ok := field1[string](o, field)
+	source, ok := typed[string](o, field)
 	if !ok {
 		return nil, l.fail(field, "it must be a path")
 	}
@@ -427,7 +427,7 @@ func (l *stateLoader) assignment(o *object, sees []string) (*template, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
-	v, _ := field1[*object](o, "Assign")
+	v, _ := typed[*object](o, "Assign")
 	if v == nil {
 		return nil, l.fail("Assign", "it must be an object of variables")
 	}
@@ -467,7 +467,7 @@ func (l *stateLoader) quantity(o *object, field string, low, high float64) (*qua
 }
 
 func (l *stateLoader) errorNames(o *object, where string, last bool) ([]string, error) {
-	list, ok := field1[[]any](o, "ErrorEquals")
+	list, ok := typed[[]any](o, "ErrorEquals")
 	if !ok || len(list) == 0 {
 		return nil, l.fail(where, "ErrorEquals must be a list of error names")
 	}

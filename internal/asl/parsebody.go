@@ -24,7 +24,7 @@ func (l *stateLoader) body() error {
 }
 
 func (l *stateLoader) task() error {
-	resource, ok := field1[string](l.source, "Resource")
+	resource, ok := typed[string](l.source, "Resource")
 	if !ok {
 		return l.fail("Resource", "it must be an ARN")
 	}
@@ -53,7 +53,7 @@ func (l *stateLoader) credentials() (*template, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
-	o, ok := field1[*object](l.source, "Credentials")
+	o, ok := typed[*object](l.source, "Credentials")
 	if !ok || len(o.members) != 1 || strings.TrimSuffix(o.members[0].key, ".$") != "RoleArn" {
 		return nil, l.fail("Credentials", "it must be an object with RoleArn")
 	}
@@ -207,7 +207,7 @@ func (l *stateLoader) failing() error {
 }
 
 func (l *stateLoader) parallel() error {
-	items, err := l.list("Branches", "StartAt", "States", "Comment", "QueryLanguage")
+	items, err := l.list("Branches", "StartAt", "States", "Comment")
 	if err != nil {
 		return err
 	}
@@ -226,15 +226,7 @@ func (l *stateLoader) parallel() error {
 
 // inner compiles a branch or an item processor.
 func (l *stateLoader) inner(o *object) (*graph, error) {
-	jsonata, err := queryLanguage(o, l.state.jsonata)
-	if err != nil {
-		return nil, l.fail("QueryLanguage", "%s", err)
-	}
-	return l.graphOf(o, jsonata)
-}
-
-func (l *stateLoader) graphOf(o *object, jsonata bool) (*graph, error) {
-	return l.loader.graph(o, jsonata, l.state.name, l.depth+1, l.assigned)
+	return l.loader.graph(o, l.state.jsonata, l.state.name, l.depth+1, l.assigned)
 }
 
 func (l *stateLoader) mapping() error {
@@ -246,13 +238,13 @@ func (l *stateLoader) mapping() error {
 		}
 		field = "Iterator"
 	}
-	processor, ok := field1[*object](l.source, field)
+	processor, ok := typed[*object](l.source, field)
 	if !ok {
 		return l.fail(field, "it must be an object with StartAt and States")
 	}
 	for _, f := range processor.members {
 		switch f.key {
-		case "StartAt", "States", "Comment", "QueryLanguage":
+		case "StartAt", "States", "Comment":
 		case "ProcessorConfig":
 			if err := l.processorConfig(f.value, m); err != nil {
 				return err
@@ -295,7 +287,7 @@ func (l *stateLoader) mapping() error {
 			return err
 		}
 	}
-	m.label, _ = field1[string](l.source, "Label")
+	m.label, _ = typed[string](l.source, "Label")
 	l.state.each = m
 	return nil
 }

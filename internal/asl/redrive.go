@@ -45,7 +45,7 @@ func (e *Execution) redriveBranch(b *branch, previous int) {
 	default:
 		fan.failed, fan.failures, fan.running = false, 0, 0
 		for _, c := range fan.children {
-			if c != nil && !c.succeeded {
+			if c != nil && !c.settled {
 				fan.running++
 				e.redriveBranch(c, previous)
 			}

@@ -7,6 +7,9 @@ func (e *Execution) raise(b *branch, f *failure) {
 	f = f.in(b)
 	e.evaluationFailed(b, f)
 	s := b.state
+	if b.fan != nil && !b.fan.failed && b.fan.finished < len(b.fan.children) {
+		e.abandon(b, nil)
+	}
 	for i := range s.retry {
 		r := &s.retry[i]
 		if !f.matches(r.errors) {
@@ -22,7 +25,7 @@ func (e *Execution) raise(b *branch, f *failure) {
 		}
 		break
 	}
-	if b.fan != nil && b.fan.failed || s.is == mapState && f.name == errorQuery {
+	if b.fan != nil && b.fan.failed || b.fan == nil && s.is == mapState && f.name == errorQuery {
 		kind := ParallelStateFailed
 		if s.is == mapState {
 			kind = MapStateFailed

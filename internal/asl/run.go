@@ -9,7 +9,7 @@ import (
 func (e *Execution) enter(b *branch) {
 	s := b.state
 	e.visits[s.index]++
-	if !b.silent {
+	if b.execution() == nil {
 		e.path = append(e.path, s)
 	}
 	e.transitions++
@@ -130,7 +130,7 @@ func (e *Execution) shape(b *branch, result any) (any, *object, *failure) {
 	if f != nil {
 		return nil, nil, f
 	}
-	output, f = e.select_(b, output)
+	output, f = e.outputPath(b, output)
 	return output, assigned, f
 }
 
@@ -173,8 +173,8 @@ func store(input, result any, p *path, none bool) (any, *failure) {
 	return out, nil
 }
 
-// select_ applies OutputPath.
-func (e *Execution) select_(b *branch, output any) (any, *failure) {
+// outputPath applies OutputPath.
+func (e *Execution) outputPath(b *branch, output any) (any, *failure) {
 	s := b.state
 	switch {
 	case s.outputNone:
@@ -205,7 +205,7 @@ func (e *Execution) leave(b *branch, output any, assigned *object, next *state) 
 		e.ready = append(e.ready, b)
 		return
 	}
-	b.done, b.succeeded = true, true
+	b.done = true
 	if b.parent == nil {
 		e.output = output
 		e.finish(Succeeded, event{kind: ExecutionSucceeded, previous: b.last, value: output}, nil)
@@ -264,7 +264,7 @@ func (e *Execution) chosen(b *branch, input any, output, assign *template, next 
 	if s.jsonata {
 		input, assigned, f = ev.outputs(output, assign, input)
 	} else if assigned, f = ev.assignments(assign); f == nil {
-		input, f = e.select_(b, input)
+		input, f = e.outputPath(b, input)
 	}
 	if f == nil {
 		e.leave(b, input, assigned, next)
@@ -278,7 +278,7 @@ func (e *Execution) succeed(b *branch, input any) *failure {
 	if b.state.jsonata {
 		output, _, f = e.see(b, input).outputs(b.state.output, nil, input)
 	} else {
-		output, f = e.select_(b, input)
+		output, f = e.outputPath(b, input)
 	}
 	if f == nil {
 		e.leave(b, output, nil, nil)

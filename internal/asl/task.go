@@ -37,7 +37,7 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 			return f
 		}
 		o, _ := v.(*object)
-		role, ok := field1[string](o, "RoleArn")
+		role, ok := typed[string](o, "RoleArn")
 		if !ok {
 			return runtimeFailure("The RoleArn of the Credentials field must be a string.")
 		}
@@ -91,7 +91,7 @@ func (e *Execution) assignment(b *branch, arguments any) Task {
 		if !ok {
 			break
 		}
-		out.Function, _ = field1[string](call, "FunctionName")
+		out.Function, _ = typed[string](call, "FunctionName")
 		if payload, ok = call.get("Payload"); !ok {
 			payload = newObject(0)
 		}
@@ -122,7 +122,7 @@ func (t *task) events() taskEvents {
 func (e *Execution) await(b *branch, out Outcome) {
 	w := b.work
 	o := e.outcome(b, out)
-	due := e.clock + max(0, int64(out.After))
+	due := e.clock + min(max(0, int64(out.After)), math.MaxInt64-e.clock)
 	limit := e.clock + w.timeout*int64(time.Second)
 	byToken := w.task.byToken() && o.failure == nil
 	if w.timeout > 0 && (byToken || due > limit) {
@@ -182,8 +182,8 @@ func (e *Execution) outcome(b *branch, out Outcome) *outcome {
 func (e *Execution) envelope(payload any, size int, b *branch) *object {
 	id := e.options.UUID()
 	version := "$LATEST"
-	if o, ok := e.events[b.last-2].value.(*object); ok && !b.silent {
-		name, _ := field1[string](o, "FunctionName")
+	if o, ok := e.events[b.last-2].value.(*object); ok && b.execution() == nil {
+		name, _ := typed[string](o, "FunctionName")
 		if colon := strings.LastIndexByte(name, ':'); colon >= 0 && strings.Trim(name[colon+1:], "0123456789") == "" && strings.Contains(name[:colon], "function:") {
 			version = name[colon+1:]
 		}

@@ -13,11 +13,11 @@ import (
 func runTestStates(t *testing.T, dir string, skipped map[string]int) (passed, total int) {
 	t.Helper()
 	for _, file := range glob(t, dir, "teststate", "*.json") {
-		cases, _ := member_(readObject(t, file), "cases").([]any)
+		cases, _ := of(readObject(t, file), "cases").([]any)
 		for _, e := range cases {
 			c := e.(*object)
-			request := member_(c, "request").(*object)
-			if _, mocked := request.get("mock"); !mocked && str(member_(request, "definition").(*object), "Type") == "Task" {
+			request := of(c, "request").(*object)
+			if _, mocked := request.get("mock"); !mocked && str(of(request, "definition").(*object), "Type") == "Task" {
 				skipped["TestState called a function that is not recorded"]++
 				continue
 			}
@@ -27,7 +27,7 @@ func runTestStates(t *testing.T, dir string, skipped map[string]int) (passed, to
 				t.Logf("teststate %s %s: %v", filepath.Base(file), str(c, "matchKey"), err)
 				continue
 			}
-			if diff := masksOf(c).differ(plain(member_(c, "response")), plain(got), "response"); diff != "" {
+			if diff := masksOf(c).differ(plain(of(c, "response")), plain(got), "response"); diff != "" {
 				t.Logf("teststate %s %s: %s", filepath.Base(file), str(c, "matchKey"), diff)
 				continue
 			}
@@ -70,7 +70,7 @@ func testState(request *object) (response *object, err error) {
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	definition := member_(request, "definition").(*object)
+	definition := of(request, "definition").(*object)
 	name := str(request, "stateName")
 	source, jsonata := definition, str(definition, "QueryLanguage") == "JSONata"
 	if name != "" {
@@ -87,22 +87,22 @@ func testState(request *object) (response *object, err error) {
 		Name: "<resource:1>", ARN: "arn:<partition>:states:<region>:111111111111:express:<resource:3>:<resource:1>",
 		StateMachineName: "<resource:3>", StateMachineARN: "arn:<partition>:states:<region>:111111111111:stateMachine:<resource:3>",
 		RoleARN: "arn:<partition>:iam::111111111111:role/<resource:2>",
-		Input:   encode(member_(request, "input")), Start: testStart, UUID: counter(), Tasks: u,
+		Input:   encode(of(request, "input")), Start: testStart, UUID: counter(), Tasks: u,
 	})
 	u.ev.ctx = context.Background()
 	u.state = u.root.state
 	u.root.enteredState = u.state
-	if variables, ok := member_(request, "variables").(*object); ok {
+	if variables, ok := of(request, "variables").(*object); ok {
 		u.root.variables = u.root.variables.assign(variables)
 	}
 	whole := u.ev.context
 	u.ev.context = func() *object { // an Express execution has no redrives
-		if given, ok := member_(request, "context").(*object); ok {
+		if given, ok := of(request, "context").(*object); ok {
 			return given
 		}
 		out := whole()
 		execution := newObject(8)
-		for _, f := range member_(out, "Execution").(*object).members {
+		for _, f := range of(out, "Execution").(*object).members {
 			if f.key != "RedriveCount" {
 				execution.set(f.key, f.value)
 			}
@@ -121,8 +121,8 @@ func findState(o *object, name string, jsonata bool) (*object, bool) {
 	if v, ok := o.get("QueryLanguage"); ok {
 		jsonata = v == "JSONata"
 	}
-	if states, ok := field1[*object](o, "States"); ok {
-		if s, ok := field1[*object](states, name); ok {
+	if states, ok := typed[*object](o, "States"); ok {
+		if s, ok := typed[*object](states, name); ok {
 			return s, jsonata
 		}
 		for _, m := range states.members {
@@ -132,7 +132,7 @@ func findState(o *object, name string, jsonata bool) (*object, bool) {
 		}
 	}
 	for _, key := range []string{"ItemProcessor", "Iterator"} {
-		if inner, ok := field1[*object](o, key); ok {
+		if inner, ok := typed[*object](o, key); ok {
 			if s, j := findState(inner, name, jsonata); s != nil {
 				return s, j
 			}
@@ -171,7 +171,7 @@ func targets(o *object) []string {
 		}
 	}
 	for _, key := range []string{"Choices", "Catch"} {
-		list, _ := field1[[]any](o, key)
+		list, _ := typed[[]any](o, key)
 		for _, e := range list {
 			out = append(out, targets(e.(*object))...)
 		}
@@ -254,11 +254,11 @@ func (u *stateUnderTest) respond() *object {
 var frame = regexp.MustCompile(`^An error occurred while executing the state '.*' \(entered at the event id #\d+\)\. `)
 
 func (u *stateUnderTest) configured(key string) any {
-	c, ok := field1[*object](u.request, "stateConfiguration")
+	c, ok := typed[*object](u.request, "stateConfiguration")
 	if !ok {
 		return nil
 	}
-	return member_(c, key)
+	return of(c, key)
 }
 
 // retriedNow describes the retry that is queued, if one is.
@@ -312,14 +312,14 @@ func (u *stateUnderTest) work(input any) *failure {
 			return f
 		}
 	}
-	mock, _ := field1[*object](u.request, "mock")
+	mock, _ := typed[*object](u.request, "mock")
 	if mock == nil {
 		mock = newObject(0)
 	}
-	if e, ok := field1[*object](mock, "errorOutput"); ok {
+	if e, ok := typed[*object](mock, "errorOutput"); ok {
 		return failed(str(e, "error"), str(e, "cause"))
 	}
-	result := member_(mock, "result")
+	result := of(mock, "result")
 	if s.is == taskState && str(u.request, "inspectionLevel") == "TRACE" {
 		u.inspect("result", result)
 	}
