@@ -17,18 +17,20 @@ type Options struct {
 	Assumptions  map[string]string                             // name to setting, see Assumptions; defaults for the rest
 	PageSize     int                                           // upper bound of every page; 0: AWS's own page sizes
 	Machines     Machines                                      // Step Functions executions; nil: states operations answer 501
+	Functions    Functions                                     // Lambda functions; nil: lambda operations answer 501
 	Latency      func(service, operation string) time.Duration // nil: a fixed table
 	WithoutRules []string                                      // refusals switched off, see Rules
 }
 
 // AWS is the pretended cloud. It is safe for concurrent use; calls are served one at a time.
 type AWS struct {
-	mu       sync.Mutex
-	services map[string]*service
-	now      func() time.Time
-	latency  func(service, operation string) time.Duration
-	machines Machines
-	pageSize int
+	mu        sync.Mutex
+	services  map[string]*service
+	now       func() time.Time
+	latency   func(service, operation string) time.Duration
+	machines  Machines
+	functions Functions
+	pageSize  int
 
 	world       *World
 	assumptions map[string]string
@@ -78,7 +80,7 @@ func New(o Options) (*AWS, error) {
 
 func (a *AWS) configure(o Options) {
 	a.services = services()
-	a.machines, a.pageSize = o.Machines, o.PageSize
+	a.machines, a.functions, a.pageSize = o.Machines, o.Functions, o.PageSize
 	a.now = o.Now
 	if a.now == nil {
 		at := a.world.Now
@@ -91,7 +93,7 @@ func (a *AWS) configure(o Options) {
 }
 
 // Clone returns an independent AWS in the present state: world, journal, counters, assumptions and rules are
-// copied. Clock (nil: stands at the present time), latency, page size and machines come from o; so do faults, unless o.Faults is nil: then the present
+// copied. Clock (nil: stands at the present time), latency, page size, machines and functions come from o; so do faults, unless o.Faults is nil: then the present
 // ones go on. o.World, o.Assumptions and o.WithoutRules are not used.
 func (a *AWS) Clone(o Options) (*AWS, error) {
 	a.mu.Lock()

@@ -1,8 +1,10 @@
 package emulator
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -425,5 +429,46 @@ func TestDocumentedWorld(t *testing.T) {
 	}
 	if _, err := ParseWorld([]byte(world.String())); err != nil {
 		t.Error(err)
+	}
+}
+
+// functions is a Lambda side with one function that asks STS who it is before it answers.
+type functions struct{ ask func() string }
+
+func (f functions) Invoke(_ context.Context, name string, payload []byte) ([]byte, string, bool) {
+	if string(payload) == `"fail"` {
+		return []byte(`{"errorType":"Closing.Blocked"}`), "Unhandled", true
+	}
+	return fmt.Appendf(nil, `{"payload":%s,"as":%q}`, payload, f.ask()), "", name == "decide-approval"
+}
+
+func TestInvoke(t *testing.T) {
+	t.Parallel()
+	var l *lab
+	l = newLab(t, "", "", Options{Functions: functions{func() string {
+		out, err := sts.NewFromConfig(l.config(hubKey, "us-east-1")).GetCallerIdentity(background, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			return err.Error()
+		}
+		return *out.Account
+	}}})
+	client := lambda.NewFromConfig(l.config(hubKey, "us-east-1"))
+	call := func(name, payload string) (*lambda.InvokeOutput, error) {
+		return client.Invoke(background, &lambda.InvokeInput{FunctionName: &name, Payload: []byte(payload)})
+	}
+	out, err := call("arn:aws:lambda:us-east-1:"+hubAccount+":function:decide-approval:7", `{"FunctionName":"other"}`)
+	if err != nil || string(out.Payload) != `{"payload":{"FunctionName":"other"},"as":"`+hubAccount+`"}` {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if out, err = call("decide-approval", `"fail"`); err != nil || *out.FunctionError != "Unhandled" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	_, err = call("nobody", "{}")
+	wantCode(t, err, "ResourceNotFoundException")
+	_, err = client.Invoke(background, &lambda.InvokeInput{FunctionName: aws.String("decide-approval"), InvocationType: lambdatypes.InvocationTypeEvent, Payload: []byte("{}")})
+	wantCode(t, err, "NotImplemented")
+	journal := l.Journal()
+	if journal[0].Operation != "GetCallerIdentity" || journal[1].Operation != "Invoke" || journal[1].Seq != 2 {
+		t.Errorf("journal %+v", journal)
 	}
 }

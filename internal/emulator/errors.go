@@ -118,8 +118,6 @@ func (p protocol) denied(message string) *APIError {
 		return &APIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: 403}
 	case query, s3XML:
 		return &APIError{Code: "AccessDenied", Message: message, Status: 403}
-	case restJSON:
-		return &APIError{Code: "AccessDeniedException", Message: message, Status: 401} // QuickSight's model says 401
 	}
-	return &APIError{Code: "AccessDeniedException", Message: message, Status: 400}
+	return &APIError{Code: "AccessDeniedException", Message: message, Status: p.forbidden()}
 }

@@ -8,7 +8,7 @@ import (
 
 // Call is one line of the journal. Equal runs give equal bytes.
 type Call struct {
-	Seq        int             `json:"seq"` // from 1
+	Seq        int             `json:"seq"` // from 1, in the order of answers
 	Invocation string          `json:"invocation,omitempty"`
 	Time       time.Time       `json:"time"` // virtual
 	Service    string          `json:"service"`
@@ -28,7 +28,8 @@ type Call struct {
 	Response   json.RawMessage `json:"response,omitempty"` // what the operation returned, in the model's names
 }
 
-// Journal returns every call in the order of arrival, refused ones too.
+// Journal returns every call in the order of answers, refused ones too. Calls that a Lambda function makes come before the
+// Invoke that ran it; all other calls are served one at a time.
 func (a *AWS) Journal() []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
@@ -33,7 +34,8 @@ type request struct {
 	form   url.Values     // query protocols
 	header http.Header
 	body   []byte
-	ids    int // how many ids this call has made
+	ctx    context.Context // the HTTP request's
+	ids    int             // how many ids this call has made
 }
 
 // acct is the caller's account.

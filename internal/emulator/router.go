@@ -101,6 +101,14 @@ func (r *request) routeREST(in *http.Request) error {
 			r.params[memberName(key)] = list
 		}
 	}
+	if payload := r.service.operations[r.operation].payload; payload != "" {
+		var value any
+		if err := json.Unmarshal(r.body, &value); err != nil {
+			return apiError("InvalidRequestContentException", "Could not parse request body into json: %v", err)
+		}
+		r.params[payload] = value
+		return nil
+	}
 	return r.readJSON(r.body)
 }
 

@@ -94,7 +94,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		return out, nil
 	}
 	sig, signed := readSignature(in)
-	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body}
+	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body, ctx: in.Context()}
 	routeErr := a.route(r, in, sig)
 	if r.service == nil {
 		// Nothing is known about the protocol, so the plainest JSON answer has to do.
@@ -156,6 +156,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	if r.principal != nil {
 		call.Account, call.Principal = r.account, r.principal.ARN
 	}
+	call.Seq = len(a.journal) + 1
 	a.journal = append(a.journal, *call)
 	return out, nil
 }
@@ -170,7 +171,7 @@ func (a *AWS) open(r *request) *Call {
 	r.requestID = id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
 	known, _ := operation.Lookup(r.service.name, r.operation)
 	return &Call{
-		Seq: len(a.journal) + 1, Invocation: r.invocation, Time: r.now,
+		Invocation: r.invocation, Time: r.now,
 		Service: r.service.name, Operation: r.operation, Region: r.region,
 		Params: params, Resources: r.resources(), Mutating: known.Mutating, RequestID: r.requestID,
 	}
@@ -201,6 +202,10 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 	}
 	if err := a.checkRules(r); err != nil {
 		return nil, err
+	}
+	if o.unlocked {
+		a.mu.Unlock()
+		defer a.mu.Lock()
 	}
 	return o.run(r)
 }

@@ -10,10 +10,10 @@ import (
 type service struct {
 	name       string // SigV4 signing name, which is also the IAM prefix and the first part of host names
 	protocol   protocol
-	xmlns      string // query protocols
-	target     string // JSON protocols: prefix of X-Amz-Target
-	denial     string // error code of a refusal by IAM where it is not the protocol's usual one
-	lowerCamel bool   // JSON member names start in lower case
+	xmlns      string   // query protocols
+	target     string   // JSON protocols: prefix of X-Amz-Target
+	denial     APIError // code and status of a refusal by IAM where they are not the protocol's usual ones
+	lowerCamel bool     // JSON member names start in lower case
 	operations map[string]op
 	rules      []rule
 	before     func(*request) error // runs once the caller is authorized, before validation and rules; may be nil
@@ -22,7 +22,7 @@ type service struct {
 // denied is how the service says that IAM refused.
 func (s *service) denied(message string) *APIError {
 	e := s.protocol.denied(message)
-	e.Code = cmp.Or(s.denial, e.Code)
+	e.Code, e.Status = cmp.Or(s.denial.Code, e.Code), cmp.Or(s.denial.Status, e.Status)
 	return e
 }
 
@@ -35,6 +35,8 @@ type op struct {
 	context  func(*request) condition         // condition keys of this call beside the global ones; may be nil
 	policy   func(*request) (*Policy, string) // resource-based policy and the account that owns the resource; may be nil
 	public   bool                             // needs no permission at all, or decides itself
+	payload  string                           // REST: the member that is the whole body
+	unlocked bool                             // runs while other calls are served
 	route    string                           // REST: "METHOD /path/{Member}"
 }
 
@@ -92,12 +94,13 @@ func services() map[string]*service {
 		{name: "ds", protocol: json11, target: "DirectoryService_20150416", operations: directoryServiceOperations, rules: directoryServiceRules},
 		{name: "sts", protocol: query, xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations, rules: stsRules},
 		{name: "iam", protocol: query, xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations},
-		{name: "sns", protocol: query, denial: "AuthorizationError", xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
+		{name: "sns", protocol: query, denial: APIError{Code: "AuthorizationError"}, xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
 		{name: "ssm", protocol: json11, target: "AmazonSSM", operations: ssmOperations},
 		{name: "states", protocol: json10, target: "AWSStepFunctions", lowerCamel: true, operations: statesOperations, rules: statesRules},
 		{name: "cloudtrail", protocol: json11, target: "CloudTrail_20131101", operations: cloudTrailOperations, rules: cloudTrailRules},
 		{name: "s3", protocol: s3XML, operations: s3Operations, rules: s3Rules},
-		{name: "quicksight", protocol: restJSON, operations: quickSightOperations, rules: quickSightRules},
+		{name: "quicksight", protocol: restJSON, denial: APIError{Status: 401}, operations: quickSightOperations, rules: quickSightRules},
+		{name: "lambda", protocol: restJSON, operations: lambdaOperations},
 	} {
 		all[s.name] = s
 	}
