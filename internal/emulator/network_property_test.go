@@ -183,7 +183,7 @@ func TestRandomNetworks(t *testing.T) {
 		network := func() *Network { return lab.aws.World().Accounts["111122223333"].Network["us-east-1"] }
 		before := beside(network(), "vpc-1")
 		there := true
-		for round := 0; there && round < 12; round++ {
+		for round := 0; there && round < 7; round++ {
 			calls := deletes(network(), "vpc-1")
 			for _, call := range rapid.Permutation(calls).Draw(rt, "order") {
 				_, _ = lab.call(t, call) // refusals are the point
