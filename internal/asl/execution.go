@@ -253,7 +253,7 @@ func (e *Execution) act(i item) {
 	case collapse:
 		e.fanFailed(b, i.child)
 	case expire:
-		e.finish(TimedOut, event{kind: ExecutionTimedOut, previous: e.root.last}, &failure{name: errorTimeout, hasName: true})
+		e.finish(TimedOut, event{kind: ExecutionTimedOut, previous: e.root.last}, nil)
 	}
 }
 

@@ -168,7 +168,7 @@ func (c *call) evaluate(ev *evaluation) (any, error) {
 		case a.path != nil:
 			v, err := ev.path(a.path)
 			if err != nil {
-				return nil, fmt.Errorf("The JsonPath argument for the field '%s' could not be found in the input '%s'", a.path.source, ev.rootText(a.path))
+				return nil, complaint(fmt.Sprintf("The JsonPath argument for the field '%s' could not be found in the input '%s'", a.path.source, ev.rootText(a.path)))
 			}
 			args[i] = v
 		case a.call != nil:

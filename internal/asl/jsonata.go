@@ -148,11 +148,15 @@ type volatile struct {
 	uuid   func() string
 }
 
-// errUndefined is an expression that gives nothing.
-var errUndefined = errors.New("returned nothing (undefined).")
+// complaint is an error in Step Functions' words, which are part of a longer sentence.
+type complaint string
 
-// errUnsupported is an expression that gives a function.
-var errUnsupported = errors.New("returned an unsupported result type.")
+func (c complaint) Error() string { return string(c) }
+
+const (
+	errUndefined   complaint = "returned nothing (undefined)."
+	errUnsupported complaint = "returned an unsupported result type." // a function
+)
 
 // evaluate runs the expression. A returned error reads on after "The JSONata expression '…' specified for the field '…'".
 func (e *expression) evaluate(ev *evaluation) (any, error) {
@@ -198,7 +202,7 @@ func (e *expression) evaluate(ev *evaluation) (any, error) {
 	v, err := e.compiled.EvalWithVars(ctx, nil, bound)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("did not finish within %s.", evaluationLimit)
+		return nil, complaint(fmt.Sprintf("did not finish within %s.", evaluationLimit))
 	case err != nil:
 		return nil, fmt.Errorf("threw an error during evaluation. %w", err)
 	}

@@ -52,11 +52,6 @@ type step struct {
 	filter  *filter
 }
 
-// pathError says why a path does not lead anywhere, in Jayway's words: Step Functions repeats them.
-type pathError struct{ reason string }
-
-func (e *pathError) Error() string { return e.reason }
-
 // parsePath compiles a JSONPath. The error says what is wrong with it, for the person who wrote the definition.
 func parsePath(source string) (*path, error) {
 	p := &path{source: source, definite: true}
@@ -284,7 +279,7 @@ func (p *path) read(root any) (any, error) {
 	}
 	if p.definite {
 		if len(found) == 0 {
-			return nil, &pathError{"No results for path: " + p.normal()}
+			return nil, complaint("No results for path: " + p.normal())
 		}
 		return found[0], nil
 	}
@@ -346,7 +341,7 @@ type walker struct {
 // is missing is skipped; otherwise it is an error.
 func (w *walker) walk(v any, steps []step, at string, lenient bool) ([]any, error) {
 	if w.left--; w.left < 0 {
-		return nil, &pathError{fmt.Sprintf("The path visits more than %d nodes", maxVisits)}
+		return nil, complaint(fmt.Sprintf("the path visits more than %d nodes", maxVisits))
 	}
 	for i := range steps {
 		s := &steps[i]
@@ -373,9 +368,9 @@ func (w *walker) walk(v any, steps []step, at string, lenient bool) ([]any, erro
 			case lenient:
 				return nil, nil
 			case ok:
-				return nil, &pathError{fmt.Sprintf("No results for path: %s[%d]", at, s.indexes[0])}
+				return nil, complaint(fmt.Sprintf("No results for path: %s[%d]", at, s.indexes[0]))
 			default:
-				return nil, &pathError{fmt.Sprintf("Filter: [%d] can only be applied to arrays. Current context is: %s", s.indexes[0], javaString(v))}
+				return nil, complaint(fmt.Sprintf("Filter: [%d] can only be applied to arrays. Current context is: %s", s.indexes[0], javaString(v)))
 			}
 		case stepCall:
 			folded, err := pathFunctions[s.name](v)
@@ -391,14 +386,14 @@ func (w *walker) walk(v any, steps []step, at string, lenient bool) ([]any, erro
 func property(v any, name, at string, last bool) (any, error) {
 	o, ok := v.(*object)
 	if !ok {
-		return nil, &pathError{fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", name, at, javaType(v))}
+		return nil, complaint(fmt.Sprintf("Expected to find an object with property ['%s'] in path %s but found '%s'. This is not a json object according to the JsonProvider: 'com.jayway.jsonpath.spi.json.JacksonJsonProvider'.", name, at, javaType(v)))
 	}
 	next, ok := o.get(name)
 	if !ok {
 		if last {
-			return nil, &pathError{fmt.Sprintf("No results for path: %s['%s']", at, name)}
+			return nil, complaint(fmt.Sprintf("No results for path: %s['%s']", at, name))
 		}
-		return nil, &pathError{fmt.Sprintf("Missing property in path %s['%s']", at, name)}
+		return nil, complaint(fmt.Sprintf("Missing property in path %s['%s']", at, name))
 	}
 	return next, nil
 }
@@ -567,7 +562,7 @@ func folding(fold func(a, b float64) float64, mean bool) func(any) (any, error) 
 			}
 		}
 		if count == 0 {
-			return nil, &pathError{"Aggregation function attempted to calculate value using empty array"}
+			return nil, complaint("Aggregation function attempted to calculate value using empty array")
 		}
 		if mean {
 			total /= float64(count)
