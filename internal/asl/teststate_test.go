@@ -54,7 +54,6 @@ func plain(v any) any {
 				return d
 			}
 		}
-	}
 		return v
 	}
 	return v
