@@ -36,10 +36,7 @@ func readSurroundings(ctx context.Context, env Env, target aws.Config, request c
 		s.earlier = earlier.Material
 	}
 	for _, region := range regionsAround(env.Config, request, m.IdentityRegion, s.earlier.VPC.Region) {
-		n, err := scanNetwork(ctx, target, region)
-		if err == nil {
-			err = n.readInside(ctx, target, n.candidates(request.VPC.ID(), s.earlier.VPC.ID))
-		}
+		n, err := readCandidates(ctx, target, region, request.VPC.ID(), s.earlier.VPC.ID)
 		switch {
 		case closing.CodeOf(err) == closing.RegionUnreadable:
 			s.unread = append(s.unread, region)
@@ -50,6 +47,22 @@ func readSurroundings(ctx context.Context, env Env, target aws.Config, request c
 		}
 	}
 	return s, nil
+}
+
+// readCandidates reads a region and what is inside and beside its candidates.
+func readCandidates(ctx context.Context, target aws.Config, region string, named ...string) (*network, error) {
+	n, err := scanNetwork(ctx, target, region)
+	if err != nil {
+		return nil, err
+	}
+	candidates := n.candidates(named...)
+	if len(candidates) == 0 {
+		return n, nil
+	}
+	if err := n.readInside(ctx, target, candidates); err != nil {
+		return nil, err
+	}
+	return n, n.readBeside(ctx, target)
 }
 
 // regionsAround are where a directory or VPC of QuickSight may be: where the request hints, where QuickSight kept its

@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	theDirectory = "d-9067012345"
-	theVPC       = "vpc-0a1b2c3d4e5f60001"
+	previewDirectory = "d-9067012345"
+	previewVPC       = "vpc-0a1b2c3d4e5f60001"
 	// preview is a directory as QuickSight made them in its preview.
-	preview = `"directories": [{"id": "` + theDirectory + `", "name": "quicksight.example.com", "launched": "2016-02-01T10:00:00Z", "vpc": "` + theVPC + `"}]`
+	preview = `"directories": [{"id": "` + previewDirectory + `", "name": "quicksight.example.com", "launched": "2016-02-01T10:00:00Z", "vpc": "` + previewVPC + `"}]`
 	// itsVPC are the VPC of that directory and its subnets, open at the end for more of the network.
-	itsVPC = `"network": {"us-east-1": {"vpcs": [{"id": "` + theVPC + `", "cidr": "10.42.0.0/16"}], "subnets": [
-		{"id": "subnet-0aaa000000000001", "vpc": "` + theVPC + `", "zone": "us-east-1a"},
-		{"id": "subnet-0aaa000000000002", "vpc": "` + theVPC + `", "zone": "us-east-1b"}]`
+	itsVPC = `"network": {"us-east-1": {"vpcs": [{"id": "` + previewVPC + `", "cidr": "10.42.0.0/16"}], "subnets": [
+		{"id": "subnet-0aaa000000000001", "vpc": "` + previewVPC + `", "zone": "us-east-1a"},
+		{"id": "subnet-0aaa000000000002", "vpc": "` + previewVPC + `", "zone": "us-east-1b"}]`
 	closed = `}}`
 )
 
@@ -41,16 +41,16 @@ func TestTakeInventoryOfAnEarlyAdopter(t *testing.T) {
 	l := newReading(t, `"regions": {"disabled": `+optIn+`}, "quickSight": {
 		"accountName": "acme", "notificationEmail": "bi@example.com", "terminationProtection": true, "namespaces": [{"name": "partners"}],
 		"users": [{"userName": "ana", "role": "ADMIN"}, {"userName": "lee"}],
-		"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": ["orders"], "vpcConnections": [{"name": "lake", "vpcId": "`+theVPC+`", "subnetIds": ["subnet-0aaa000000000001"]}]},
+		"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": ["orders"], "vpcConnections": [{"name": "lake", "vpcId": "`+previewVPC+`", "subnetIds": ["subnet-0aaa000000000001"]}]},
 			"eu-west-1": {"dashboards": ["EMEA"]}}}, `+preview+`, `+itsVPC+`,
-		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+theVPC+`", "subnets": ["subnet-0aaa000000000001"], "routes": [{"destination": "0.0.0.0/0", "target": "igw-0aaa000000000001"}]}],
-		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+theVPC+`"}],
-		"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+theVPC+`", "name": "a"}],
-		"networkAcls": [{"id": "acl-0aaa000000000001", "vpc": "`+theVPC+`"}],
+		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+previewVPC+`", "subnets": ["subnet-0aaa000000000001"], "routes": [{"destination": "0.0.0.0/0", "target": "igw-0aaa000000000001"}]}],
+		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+previewVPC+`"}],
+		"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+previewVPC+`", "name": "a"}],
+		"networkAcls": [{"id": "acl-0aaa000000000001", "vpc": "`+previewVPC+`"}],
 		"addresses": [{"id": "eipalloc-0aaa000000000001"}],
 		"natGateways": [{"id": "nat-0aaa000000000001", "subnet": "subnet-0aaa000000000001", "address": "eipalloc-0aaa000000000001"}],
-		"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "`+theVPC+`", "service": "com.amazonaws.us-east-1.s3", "routeTables": ["rtb-0aaa000000000001"]}],
-		"flowLogs": [{"id": "fl-0aaa000000000001", "target": "`+theVPC+`", "logGroup": "flows"}]`+closed, emulator.Options{})
+		"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "`+previewVPC+`", "service": "com.amazonaws.us-east-1.s3", "routeTables": ["rtb-0aaa000000000001"]}],
+		"flowLogs": [{"id": "fl-0aaa000000000001", "target": "`+previewVPC+`", "logGroup": "flows"}]`+closed, emulator.Options{})
 	plan := l.plan(plain)
 	m := plan.Material
 	if got := verdictOf(plan); got != Closable {
@@ -68,7 +68,7 @@ func TestTakeInventoryOfAnEarlyAdopter(t *testing.T) {
 	if len(m.Namespaces) != 2 || len(m.Users) != 2 || len(m.Assets) != 3 || len(m.VPCConnections) != 1 || len(m.NotReadable) != 0 {
 		t.Errorf("%d namespaces, %d users, %d assets, %d VPC connections, not readable %v", len(m.Namespaces), len(m.Users), len(m.Assets), len(m.VPCConnections), m.NotReadable)
 	}
-	if d := m.Directory; d.Fate != closing.FateDelete || d.ID != theDirectory || d.Region != "us-east-1" || d.VPC != theVPC || d.SecurityGroup == "" || len(d.Interfaces) != 2 {
+	if d := m.Directory; d.Fate != closing.FateDelete || d.ID != previewDirectory || d.Region != "us-east-1" || d.VPC != previewVPC || d.SecurityGroup == "" || len(d.Interfaces) != 2 {
 		t.Errorf("directory %+v", d)
 	}
 	var ids []string
@@ -236,17 +236,17 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 		{"kept as asked", `"quickSight": {}, ` + preview + `, ` + itsVPC + closed, request(`"directory": "keep"`), closing.FateKeep, closing.FateKeep, nil, "the request says so"},
 		{"the VPC kept as asked", `"quickSight": {}, ` + preview + `, ` + itsVPC + closed, request(`"vpc": "keep"`), closing.FateDelete, closing.FateKeep, nil, "the request says so"},
 		{"an instance in the VPC", `"quickSight": {}, ` + preview + `, ` + itsVPC + instance + closed, plain, closing.FateKeep, closing.FateKeep, nil, `i-0ccc000000000001 (running, Name "web")`},
-		{"an instance in the named VPC", `"quickSight": {}, ` + preview + `, ` + itsVPC + instance + closed, request(`"vpc": "` + theVPC + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.Blocked}, "i-0ccc000000000001"},
-		{"an instance beside the named directory", `"quickSight": {}, ` + preview + `, ` + itsVPC + instance + closed, request(`"directory": "` + theDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.Blocked}, "i-0ccc000000000001"},
-		{"named", `"quickSight": {}, ` + preview + `, ` + itsVPC + closed, request(`"directory": "` + theDirectory + `", "vpc": "` + theVPC + `"`), closing.FateDelete, closing.FateDelete, nil, ""},
+		{"an instance in the named VPC", `"quickSight": {}, ` + preview + `, ` + itsVPC + instance + closed, request(`"vpc": "` + previewVPC + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.Blocked}, "i-0ccc000000000001"},
+		{"an instance beside the named directory", `"quickSight": {}, ` + preview + `, ` + itsVPC + instance + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.Blocked}, "i-0ccc000000000001"},
+		{"named", `"quickSight": {}, ` + preview + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `", "vpc": "` + previewVPC + `"`), closing.FateDelete, closing.FateDelete, nil, ""},
 		{"a VPC without a trace of QuickSight", `"quickSight": {}, ` + preview + `, ` + twoVPCs + closed, request(`"vpc": "` + foreign + `"`), closing.FateDelete, closing.FateKeep, []closing.Code{closing.NoEvidence}, "nothing shows"},
 		{"a VPC that is not there", `"quickSight": {}, ` + preview + `, ` + itsVPC + closed, request(`"vpc": "vpc-0ccc000000000001"`), closing.FateDelete, closing.FateKeep, []closing.Code{closing.NoEvidence}, "no such VPC"},
 		{"a directory that is not there", `"quickSight": {}`, request(`"directory": "d-9067000000"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "no such directory"},
 		{"a directory after the preview", `"quickSight": {}, ` + strings.Replace(preview, "2016-02", "2020-02", 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "too little"},
-		{"a directory after the preview, named", `"quickSight": {}, ` + strings.Replace(preview, "2016-02", "2020-02", 1) + `, ` + itsVPC + closed, request(`"directory": "` + theDirectory + `"`), closing.FateDelete, closing.FateDelete, nil, ""},
+		{"a directory after the preview, named", `"quickSight": {}, ` + strings.Replace(preview, "2016-02", "2020-02", 1) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateDelete, closing.FateDelete, nil, ""},
 		{"a directory with single sign-on", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"sso": true, "name"`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "single sign-on"},
-		{"a Microsoft AD, named", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, request(`"directory": "` + theDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "MicrosoftAD"},
-		{"two directories", `"quickSight": {}, ` + strings.Replace(preview, `[{`, `[{"id": "d-9067054321", "name": "quicksight2", "launched": "2016-03-01T10:00:00Z", "vpc": "`+theVPC+`"}, {`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "not certain"},
+		{"a Microsoft AD, named", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "MicrosoftAD"},
+		{"two directories", `"quickSight": {}, ` + strings.Replace(preview, `[{`, `[{"id": "d-9067054321", "name": "quicksight2", "launched": "2016-03-01T10:00:00Z", "vpc": "`+previewVPC+`"}, {`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "not certain"},
 		{"half done earlier", `"quickSight": {"status": "UNSUBSCRIBED"}, ` + preview + `, ` + itsVPC + closed, plain, closing.FateDelete, closing.FateDelete, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -282,7 +282,7 @@ func TestTakeInventoryFindsWhatAnEarlierRunLeft(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, request string }{
 		{"by itself", plain},
-		{"by the request of that run", `{"accountId": "` + readingTarget + `", "directory": "` + theDirectory + `", "vpc": "` + theVPC + `"}`},
+		{"by the request of that run", `{"accountId": "` + readingTarget + `", "directory": "` + previewDirectory + `", "vpc": "` + previewVPC + `"}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -291,8 +291,8 @@ func TestTakeInventoryFindsWhatAnEarlierRunLeft(t *testing.T) {
 			folder := l.env.Record.Folder(record.Prefix(readingTarget, "earlier", l.start.Add(-time.Hour)), earlier)
 			plan, err := folder.PutPlan(t.Context(), record.PlanName(1), closing.Plan{Round: 1, Material: closing.Material{
 				AccountID: readingTarget,
-				Directory: closing.Directory{Fate: closing.FateDelete, ID: theDirectory, Region: "us-east-1", VPC: theVPC},
-				VPC:       closing.VPC{Fate: closing.FateDelete, ID: theVPC, Region: "us-east-1"},
+				Directory: closing.Directory{Fate: closing.FateDelete, ID: previewDirectory, Region: "us-east-1", VPC: previewVPC},
+				VPC:       closing.VPC{Fate: closing.FateDelete, ID: previewVPC, Region: "us-east-1"},
 			}})
 			if err != nil {
 				t.Fatal(err)

@@ -21,12 +21,12 @@ func classified(t *testing.T, account string, own belongings) vpcContents {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := readNetwork(t.Context(), target, "us-east-1", theVPC)
+	n, err := readNetwork(t.Context(), target, "us-east-1", previewVPC)
 	if err != nil {
 		t.Fatal(err)
 	}
 	own.Account = readingTarget
-	return n.classify(theVPC, own)
+	return n.classify(previewVPC, own)
 }
 
 // Whatever EC2 and Directory Service show of somebody else's workload is found, and named with its likely owner.
@@ -47,20 +47,20 @@ func TestClassifyFindsForeignWorkloads(t *testing.T) {
 		{"an unattached interface that a service manages", eni(`"state": "available", "description": "AWS Lambda VPC ENI-orders", "requesterManaged": true`), "eni-0aaa000000000001", "a Lambda function, available"},
 		{"an unattached interface of another account", eni(`"state": "available", "owner": "999999999999"`), "eni-0aaa000000000001", "999999999999"},
 		{"a VPC connection that outlived its subscription", eni(`"state": "in-use", "type": "quicksight"`), "eni-0aaa000000000001", "QuickSight"},
-		{"a managed endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + theVPC + `", "service": "com.amazonaws.us-east-1.rds", "subnets": ["` + subnet + `"], "requesterManaged": true}]`), "vpce-0aaa000000000001", "com.amazonaws.us-east-1.rds"},
-		{"a Gateway Load Balancer endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + theVPC + `", "service": "firewall", "type": "GatewayLoadBalancer", "subnets": ["` + subnet + `"]}]`), "vpce-0aaa000000000001", "GatewayLoadBalancer"},
-		{"a peering", inVPC(`"peerings": [{"id": "pcx-0aaa000000000001", "requester": {"vpc": "` + theVPC + `"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}]`), "pcx-0aaa000000000001", "999999999999"},
-		{"a VPN gateway", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "vgw-0aaa000000000001", "outside AWS"},
-		{"a VPN connection", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + theVPC + `"}], "vpnConnections": [{"id": "vpn-0aaa000000000001", "vpnGateway": "vgw-0aaa000000000001", "customerGateway": "cgw-1"}]`), "vpn-0aaa000000000001", "cgw-1"},
-		{"a transit gateway", inVPC(`"transitGatewayAttachments": [{"id": "tgw-attach-0aaa000000000001", "transitGateway": "tgw-1", "vpc": "` + theVPC + `", "subnets": ["` + subnet + `"]}]`), "tgw-attach-0aaa000000000001", "tgw-1"},
-		{"a carrier gateway", inVPC(`"carrierGateways": [{"id": "cagw-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "cagw-0aaa000000000001", "carrier"},
+		{"a managed endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + previewVPC + `", "service": "com.amazonaws.us-east-1.rds", "subnets": ["` + subnet + `"], "requesterManaged": true}]`), "vpce-0aaa000000000001", "com.amazonaws.us-east-1.rds"},
+		{"a Gateway Load Balancer endpoint", inVPC(`"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "` + previewVPC + `", "service": "firewall", "type": "GatewayLoadBalancer", "subnets": ["` + subnet + `"]}]`), "vpce-0aaa000000000001", "GatewayLoadBalancer"},
+		{"a peering", inVPC(`"peerings": [{"id": "pcx-0aaa000000000001", "requester": {"vpc": "` + previewVPC + `"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}]`), "pcx-0aaa000000000001", "999999999999"},
+		{"a VPN gateway", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "vgw-0aaa000000000001", "outside AWS"},
+		{"a VPN connection", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}], "vpnConnections": [{"id": "vpn-0aaa000000000001", "vpnGateway": "vgw-0aaa000000000001", "customerGateway": "cgw-1"}]`), "vpn-0aaa000000000001", "cgw-1"},
+		{"a transit gateway", inVPC(`"transitGatewayAttachments": [{"id": "tgw-attach-0aaa000000000001", "transitGateway": "tgw-1", "vpc": "` + previewVPC + `", "subnets": ["` + subnet + `"]}]`), "tgw-attach-0aaa000000000001", "tgw-1"},
+		{"a carrier gateway", inVPC(`"carrierGateways": [{"id": "cagw-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "cagw-0aaa000000000001", "carrier"},
 		{"an instance connect endpoint", inVPC(`"instanceConnectEndpoints": [{"id": "eice-0aaa000000000001", "subnet": "` + subnet + `"}]`), "eice-0aaa000000000001", "people"},
-		{"a client VPN", inVPC(`"clientVpnEndpoints": [{"id": "cvpn-endpoint-0aaa000000000001", "vpc": "` + theVPC + `"}]`), "cvpn-endpoint-0aaa000000000001", "people"},
-		{"a group that another VPC uses", strings.Replace(inVPC(`"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+theVPC+`", "name": "a", "vpcs": ["vpc-0bbb000000000001"]}]`), `"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb000000000001"}, `, 1), "sg-0aaa000000000001", "vpc-0bbb000000000001"},
-		{"another directory", strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, theDirectory, "MicrosoftAD"},
-		{"an AD Connector", strings.Replace(preview, `"name"`, `"type": "ADConnector", "name"`, 1) + `, ` + itsVPC + closed, theDirectory, "ADConnector"},
-		{"the default VPC", strings.Replace(itsVPC, `"cidr"`, `"default": true, "cidr"`, 1) + closed, theVPC, "default VPC"},
-		{"a VPC that another account shares", strings.Replace(itsVPC, `"cidr"`, `"owner": "999999999999", "cidr"`, 1) + closed, theVPC, "999999999999"},
+		{"a client VPN", inVPC(`"clientVpnEndpoints": [{"id": "cvpn-endpoint-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "cvpn-endpoint-0aaa000000000001", "people"},
+		{"a group that another VPC uses", strings.Replace(inVPC(`"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+previewVPC+`", "name": "a", "vpcs": ["vpc-0bbb000000000001"]}]`), `"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb000000000001"}, `, 1), "sg-0aaa000000000001", "vpc-0bbb000000000001"},
+		{"another directory", strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, previewDirectory, "MicrosoftAD"},
+		{"an AD Connector", strings.Replace(preview, `"name"`, `"type": "ADConnector", "name"`, 1) + `, ` + itsVPC + closed, previewDirectory, "ADConnector"},
+		{"the default VPC", strings.Replace(itsVPC, `"cidr"`, `"default": true, "cidr"`, 1) + closed, previewVPC, "default VPC"},
+		{"a VPC that another account shares", strings.Replace(itsVPC, `"cidr"`, `"owner": "999999999999", "cidr"`, 1) + closed, previewVPC, "999999999999"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,15 +86,15 @@ func TestClassifyTellsOursFromGoing(t *testing.T) {
 	t.Parallel()
 	const subnet = "subnet-0aaa000000000001"
 	contents := classified(t, preview+`, `+itsVPC+`, "instances": [{"id": "i-0aaa000000000001", "subnet": "`+subnet+`", "state": "terminated"}],
-		"peerings": [{"id": "pcx-0aaa000000000001", "state": "deleted", "requester": {"vpc": "`+theVPC+`"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}],
-		"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "`+theVPC+`", "attachment": "detached"}],
+		"peerings": [{"id": "pcx-0aaa000000000001", "state": "deleted", "requester": {"vpc": "`+previewVPC+`"}, "accepter": {"vpc": "vpc-0bbb000000000001", "owner": "999999999999"}}],
+		"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "`+previewVPC+`", "attachment": "detached"}],
 		"natGateways": [{"id": "nat-0aaa000000000001", "subnet": "`+subnet+`", "state": "deleted"}, {"id": "nat-0aaa000000000002", "subnet": "`+subnet+`", "state": "available"}],
 		"networkInterfaces": [{"id": "eni-0aaa000000000001", "subnet": "`+subnet+`", "state": "available"}, {"id": "eni-0aaa000000000002", "subnet": "`+subnet+`", "type": "quicksight", "state": "in-use"}],
-		"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "`+theVPC+`", "service": "com.amazonaws.us-east-1.sts", "subnets": ["`+subnet+`"]}],
-		"egressOnlyInternetGateways": [{"id": "eigw-0aaa000000000001", "vpc": "`+theVPC+`"}],
-		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+theVPC+`"}],
-		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+theVPC+`", "gateway": "igw-0aaa000000000001"}]`+closed,
-		belongings{Directory: theDirectory, Subscribed: true})
+		"vpcEndpoints": [{"id": "vpce-0aaa000000000001", "vpc": "`+previewVPC+`", "service": "com.amazonaws.us-east-1.sts", "subnets": ["`+subnet+`"]}],
+		"egressOnlyInternetGateways": [{"id": "eigw-0aaa000000000001", "vpc": "`+previewVPC+`"}],
+		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+previewVPC+`"}],
+		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+previewVPC+`", "gateway": "igw-0aaa000000000001"}]`+closed,
+		belongings{Directory: previewDirectory, Subscribed: true})
 	if len(contents.Foreign) > 0 {
 		t.Errorf("foreign: %v", contents.Foreign)
 	}
@@ -161,12 +161,12 @@ func TestOwnerOf(t *testing.T) {
 
 func TestBelongingsOf(t *testing.T) {
 	t.Parallel()
-	m := closing.Material{AccountID: readingTarget, Subscription: &closing.Subscription{}, Directory: closing.Directory{Fate: closing.FateKeep, ID: theDirectory, SecurityGroup: "sg-1"}}
+	m := closing.Material{AccountID: readingTarget, Subscription: &closing.Subscription{}, Directory: closing.Directory{Fate: closing.FateKeep, ID: previewDirectory, SecurityGroup: "sg-1"}}
 	if b := belongingsOf(m); b.Directory != "" || b.Group != "" || !b.Subscribed {
 		t.Errorf("a directory that stays belongs to the closing: %+v", b)
 	}
 	m.Directory.Fate = closing.FateDelete
-	if b := belongingsOf(m); b.Directory != theDirectory || b.Group != "sg-1" {
+	if b := belongingsOf(m); b.Directory != previewDirectory || b.Group != "sg-1" {
 		t.Errorf("a directory that goes does not belong to the closing: %+v", b)
 	}
 }

@@ -41,8 +41,8 @@ type network struct {
 	DHCPOptions       []types.DhcpOptions
 }
 
-// readNetwork reads a region's directories and VPCs, and everything inside the named VPCs: one call per kind and page, however
-// many VPCs are named. An error is AWS's own, wrapped by unreadable.
+// readNetwork reads a region's directories and VPCs, and everything inside the named VPCs that classify has to know: one call per
+// kind and page, however many VPCs are named. An error is AWS's own, wrapped by unreadable.
 func readNetwork(ctx context.Context, target aws.Config, region string, vpcs ...string) (*network, error) {
 	n, err := scanNetwork(ctx, target, region)
 	if err != nil {
@@ -79,11 +79,7 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	api := ec2In(target, n.Region)
 	in := func(filter string) []types.Filter { return []types.Filter{{Name: &filter, Values: vpcs}} }
 	byVPC := in("vpc-id")
-	type read struct {
-		operation string
-		do        func(context.Context) error
-	}
-	reads := []read{
+	reads := []networkRead{
 		{"ec2:DescribeSubnets", func(ctx context.Context) error {
 			return readPages(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: byVPC}),
 				func(p *ec2.DescribeSubnetsOutput) { n.Subnets = append(n.Subnets, p.Subnets...) })
@@ -178,29 +174,8 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 					n.ClientVPNs = append(n.ClientVPNs, p.ClientVpnEndpoints...)
 				})
 		}},
-		{"ec2:DescribeFlowLogs", func(ctx context.Context) error {
-			return readPages(ctx, ec2.NewDescribeFlowLogsPaginator(api, &ec2.DescribeFlowLogsInput{}),
-				func(p *ec2.DescribeFlowLogsOutput) { n.FlowLogs = append(n.FlowLogs, p.FlowLogs...) })
-		}},
 	}
-	if options := n.dhcpOptions(); len(options) > 0 {
-		reads = append(reads, read{"ec2:DescribeDhcpOptions", func(ctx context.Context) error {
-			out, err := api.DescribeDhcpOptions(ctx, &ec2.DescribeDhcpOptionsInput{DhcpOptionsIds: options})
-			if err != nil {
-				return err
-			}
-			n.DHCPOptions = out.DhcpOptions
-			return nil
-		}})
-	}
-	// Each read fills a list of its own, so they may run side by side.
-	err := clock.Each(ctx, 4, reads, func(ctx context.Context, r read) error {
-		if err := r.do(ctx); err != nil {
-			return unreadable(err, r.operation, n.Region)
-		}
-		return nil
-	})
-	if err != nil || len(n.VPNGateways) == 0 {
+	if err := n.readAll(ctx, reads); err != nil || len(n.VPNGateways) == 0 {
 		return err
 	}
 	gateways := make([]string, 0, len(n.VPNGateways))
@@ -215,6 +190,42 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	}
 	n.VPNConnections = out.VpnConnections
 	return nil
+}
+
+// readBeside reads what is not inside a VPC and outlives it, or tells of whoever uses it: flow logs and DHCP options. What may be
+// deleted does not depend on it.
+func (n *network) readBeside(ctx context.Context, target aws.Config) error {
+	api := ec2In(target, n.Region)
+	reads := []networkRead{{"ec2:DescribeFlowLogs", func(ctx context.Context) error {
+		return readPages(ctx, ec2.NewDescribeFlowLogsPaginator(api, &ec2.DescribeFlowLogsInput{}),
+			func(p *ec2.DescribeFlowLogsOutput) { n.FlowLogs = append(n.FlowLogs, p.FlowLogs...) })
+	}}}
+	if options := n.dhcpOptions(); len(options) > 0 {
+		reads = append(reads, networkRead{"ec2:DescribeDhcpOptions", func(ctx context.Context) error {
+			out, err := api.DescribeDhcpOptions(ctx, &ec2.DescribeDhcpOptionsInput{DhcpOptionsIds: options})
+			if err != nil {
+				return err
+			}
+			n.DHCPOptions = out.DhcpOptions
+			return nil
+		}})
+	}
+	return n.readAll(ctx, reads)
+}
+
+// networkRead is one kind's read. Each fills a list of its own, so that they may run side by side.
+type networkRead struct {
+	operation string
+	do        func(context.Context) error
+}
+
+func (n *network) readAll(ctx context.Context, reads []networkRead) error {
+	return clock.Each(ctx, 4, reads, func(ctx context.Context, r networkRead) error {
+		if err := r.do(ctx); err != nil {
+			return unreadable(err, r.operation, n.Region)
+		}
+		return nil
+	})
 }
 
 // dhcpOptions are the option sets of the region's VPCs; "default" is EC2's word for none.
