@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -110,7 +111,7 @@ func (d *Directory) complete(account *Account, id string, now time.Time) error {
 	}
 	if d.VPC == "" {
 		if d.Owner == id {
-			return fmt.Errorf("it needs a vpc, or an owner that shares it")
+			return errors.New("it needs a vpc, or an owner that shares it")
 		}
 		return nil
 	}
