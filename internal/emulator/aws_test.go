@@ -82,7 +82,7 @@ func TestFaults(t *testing.T) {
 	if unused := l.UnusedFaults(); len(unused) != 1 || unused[0].Match.Invocation != "Delete VPC" {
 		t.Errorf("unused faults %+v", unused)
 	}
-	for _, idle := range []Fault{{}, {Error: &APIError{}}, {Latency: 1, AfterEffect: true}, {Lost: true, Nth: -1}} {
+	for _, idle := range []Fault{{}, {Error: &APIError{}}, {Latency: 1, AfterEffect: true}, {Lost: true, Nth: -1}, {Lost: true, Error: &APIError{Code: "X"}}} {
 		if _, err := New(Options{World: l.World(), Faults: []Fault{idle}}); err == nil {
 			t.Errorf("fault %+v was accepted", idle)
 		}

@@ -37,7 +37,7 @@
 // Only the operations that closing a QuickSight account uses exist. Any other answers 501 NotImplemented and is
 // listed by [AWS.Unknown]; nothing pretends to have succeeded. Calls that a client makes at the same time are served, journalled and met by
 // faults in the order of their arrival, so who needs equal bytes calls one after the other. A header-signed request may carry any date, because
-// clients sign with the wall clock; a presigned one is held to its expiry on the virtual clock. Data lives in memory only.
+// clients sign with the wall clock (the partition is aws, and every endpoint counts as HTTPS); a presigned one is held to its expiry on the virtual clock. Data lives in memory only.
 //
 // # Knobs
 //

@@ -42,7 +42,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
-	lost   bool // the connection breaks instead
+	broken error // the connection breaks with this instead
 
 	latency time.Duration
 }

@@ -73,6 +73,9 @@ func armFaults(faults []Fault) ([]*armedFault, error) {
 		if f.Error != nil && f.Error.Code == "" {
 			return nil, fmt.Errorf("fault %d (%s) has an error without a code", i+1, f.label())
 		}
+		if f.Error != nil && f.Lost {
+			return nil, fmt.Errorf("fault %d (%s) has both an error and lost: an answer that is lost says nothing", i+1, f.label())
+		}
 		if f.AfterEffect && f.Error == nil && !f.Lost {
 			return nil, fmt.Errorf("fault %d (%s) has afterEffect but neither error nor lost", i+1, f.label())
 		}

@@ -3,6 +3,7 @@ package emulator
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -178,6 +179,7 @@ var identityOperations = []string{
 
 // quickSightRules in the order in which QuickSight is taken to look.
 var quickSightRules = []rule{
+	{name: "quicksight-regions", operations: sortedKeys(quickSightOperations), page: "https://docs.aws.amazon.com/general/latest/gr/quicksight.html", check: checkEndpoint},
 	{name: "own-account", operations: sortedKeys(quickSightOperations), page: "https://docs.aws.amazon.com/quicksight/latest/APIReference/API_DescribeAccountSubscription.html", check: checkOwnAccount},
 	{name: "subscribed", operations: except(sortedKeys(quickSightOperations), "DescribeAccountSubscription"), page: "https://github.com/hashicorp/terraform-provider-aws/pull/32323", check: checkSubscribed},
 	{name: "identity-region", operations: identityOperations, page: identityRegionPage, check: checkIdentityRegion},
@@ -194,6 +196,19 @@ var quickSightRules = []rule{
 
 func except(all []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s == name })
+}
+
+// quickSightRegions are those with an endpoint.
+var quickSightRegions = strings.Fields(`af-south-1 ap-northeast-1 ap-northeast-2 ap-south-1 ap-southeast-1 ap-southeast-2 ap-southeast-3
+	ap-southeast-5 ca-central-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1
+	me-central-1 sa-east-1 us-east-1 us-east-2 us-west-2`)
+
+// checkEndpoint: elsewhere there is not even a name to resolve.
+func checkEndpoint(r *request) error {
+	if !slices.Contains(quickSightRegions, r.region) {
+		return &net.DNSError{Err: "no such host", Name: "quicksight." + r.region + ".amazonaws.com", IsNotFound: true}
+	}
+	return nil
 }
 
 func checkOwnAccount(r *request) error {

@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -461,5 +462,18 @@ func TestDirectoryRemovedByQuickSight(t *testing.T) {
 		if got := len(l.World().Accounts[targetAccount].Directories); got != want {
 			t.Errorf("without %s: %d directories are left, want %d", denied, got, want)
 		}
+	}
+}
+
+func TestNoEndpoint(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "", `"quickSight": {}`, Options{})
+	_, err := l.subscription("us-west-1")
+	var dns *net.DNSError
+	if !errors.As(err, &dns) || !dns.IsNotFound {
+		t.Errorf("a Region without QuickSight: %v", err)
+	}
+	if call := l.last(); call.Status != 0 || call.Error != "NoSuchHost" {
+		t.Errorf("journal %+v", call)
 	}
 }

@@ -77,6 +77,10 @@ func starting(in sfn.StartExecutionInput) func(*lab) error {
 }
 
 var situations = map[string]refused{
+	"quicksight-regions": {target: `"quickSight": {}`, call: func(l *lab) error {
+		_, err := l.target("us-west-1").ListDashboards(background, &quicksight.ListDashboardsInput{AwsAccountId: target})
+		return err
+	}},
 	"own-account": {target: `"quickSight": {}`, call: func(l *lab) error {
 		_, err := l.target("us-east-1").DescribeAccountSubscription(background, &quicksight.DescribeAccountSubscriptionInput{AwsAccountId: aws.String(hubAccount)})
 		return err

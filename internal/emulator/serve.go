@@ -34,7 +34,7 @@ func (a *AWS) ServeHTTP(w http.ResponseWriter, in *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	if out.lost {
+	if out.broken != nil {
 		panic(http.ErrAbortHandler) // net/http's way to break a connection
 	}
 	for name, values := range out.header {
@@ -53,8 +53,8 @@ func (a *AWS) RoundTrip(in *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.lost {
-		return nil, &LostError{Latency: out.latency}
+	if out.broken != nil {
+		return nil, &LostError{Latency: out.latency, err: out.broken}
 	}
 	return &http.Response{
 		Status:        strconv.Itoa(out.status) + " " + http.StatusText(out.status),
@@ -69,17 +69,19 @@ func (a *AWS) RoundTrip(in *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// LostError is a connection that broke before the answer came; the call may have taken effect. To an SDK it is a reset.
+// LostError is a connection that broke before the answer came; the call may have taken effect.
 type LostError struct {
 	Latency time.Duration // what the call took on the virtual clock
+	err     error
 }
 
-func (e *LostError) Error() string { return e.Unwrap().Error() }
+func (e *LostError) Error() string { return e.err.Error() }
 
 // Unwrap is what a socket would have returned.
-func (e *LostError) Unwrap() error {
-	return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-}
+func (e *LostError) Unwrap() error { return e.err }
+
+// connectionReset is how a broken connection looks.
+func connectionReset() error { return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET} }
 
 // serve answers one call and journals it.
 func (a *AWS) serve(in *http.Request) (reply, error) {
@@ -112,7 +114,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	result, err := any(nil), error(nil)
 	switch {
 	case fault != nil && fault.Lost && !fault.AfterEffect:
-		out.lost = true
+		out.broken = connectionReset()
 	case fault != nil && fault.Error != nil && !fault.AfterEffect:
 		err = fault.Error
 		_ = a.identify(r, in, sig) // for the journal: the fault is the answer whoever calls
@@ -123,17 +125,23 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	default:
 		result, err = a.perform(r, in, sig)
 	}
-	if err == nil && !out.lost {
+	if err == nil && out.broken == nil {
 		var kept any
 		if out, kept, err = writeResult(r, result); err == nil {
 			call.Response = canonical(kept)
 		}
 	}
 	if fault != nil && fault.AfterEffect && err == nil {
-		out.lost, err = fault.Lost, nil
+		if fault.Lost {
+			out.broken = connectionReset()
+		}
 		if fault.Error != nil {
 			err = fault.Error
 		}
+	}
+	var nowhere *net.DNSError
+	if errors.As(err, &nowhere) {
+		call.Error, call.Message, out.broken, err = "NoSuchHost", nowhere.Error(), nowhere, nil
 	}
 	if err != nil {
 		var refused *APIError
@@ -144,7 +152,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		out = writeError(r.service.protocol, refused, r.requestID)
 	}
 	out.latency = call.Latency
-	if !out.lost {
+	if out.broken == nil {
 		call.Status = out.status
 		out.header.Set("X-Amzn-Requestid", r.requestID)
 		out.header.Set(LatencyHeader, strconv.FormatInt(int64(call.Latency), 10))
