@@ -94,7 +94,7 @@ var operators = func() map[string]operator {
 // compileTest reads the condition part of a JSONPath rule.
 func compileTest(rule *object, depth int) (*test, error) {
 	if depth > maxFilterDepth {
-		return nil, errors.New("And, Or and Not are nested too deeply")
+		return nil, errors.New("it nests And, Or and Not too deeply")
 	}
 	t := &test{}
 	found := ""
@@ -108,11 +108,11 @@ func compileTest(rule *object, depth int) (*test, error) {
 		case "Variable":
 			source, ok := m.value.(string)
 			if !ok {
-				return nil, fmt.Errorf("Variable must be a path, not a %s", kindOf(m.value))
+				return nil, fmt.Errorf("the path Variable must be a string, not a %s", kindOf(m.value))
 			}
 			p, err := parsePath(source)
 			if err != nil {
-				return nil, fmt.Errorf("Variable: %w", err)
+				return nil, fmt.Errorf("the path Variable: %w", err)
 			}
 			t.variable = p
 			continue
@@ -162,7 +162,7 @@ func (t *test) condition(key string, value any, depth int) error {
 	case "Not":
 		o, ok := value.(*object)
 		if !ok {
-			return errors.New("Not must be a condition")
+			return errors.New("the value of Not must be a condition")
 		}
 		sub, err := compileTest(o, depth+1)
 		t.not = sub

@@ -32,6 +32,7 @@ func conformanceDir(t *testing.T) string {
 type tally struct{ outcome, events, total int }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	dir := conformanceDir(t)
 	areas := map[string]*tally{}
 	var all tally
@@ -482,7 +483,6 @@ func (m masks) event(want, got *object) string {
 		if !ok {
 			return fmt.Sprintf("%s: %s is missing", str(want, "type"), w.key)
 		}
-		w := w
 		if w.key == "executionStartedEventDetails" {
 			w.value, g = pick(w.value, "input", "inputDetails"), pick(g, "input", "inputDetails")
 		}

@@ -79,7 +79,7 @@ var (
 
 // Execution is one run of a machine. It is a value that time moves: nothing happens unless Advance is called, and
 // nothing of it runs on its own. It must not be used by two goroutines at once.
-type Execution struct {
+type Execution struct { //nolint:errname // Error is the name of the error, as in DescribeExecution
 	machine *Machine
 	options Options
 	input   any
@@ -135,7 +135,7 @@ func (m *Machine) Start(o Options) *Execution {
 	case err != nil:
 		e.fail(e.root, failed(errorRuntime, "InvalidExecutionInput: "+err.Error()))
 		return e
-	case larger(input, maxData):
+	case larger(input):
 		e.fail(e.root, failed(errorDataLimit, "The input of the execution is larger than 262144 bytes."))
 		return e
 	}

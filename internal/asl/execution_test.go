@@ -138,11 +138,11 @@ func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	e, tasks := asked(t)
 	token := (*tasks)[0].Token
-	for _, s := range []time.Duration{30, 60} {
-		if err := e.SendTaskHeartbeat(at(s*time.Second), token); err != nil {
+	for _, s := range []time.Duration{30 * time.Second, 60 * time.Second} {
+		if err := e.SendTaskHeartbeat(at(s), token); err != nil {
 			t.Fatal(err)
 		}
-		e.Advance(t.Context(), at(s*time.Second))
+		e.Advance(t.Context(), at(s))
 	}
 	e.Run(t.Context())
 	// 60 s + HeartbeatSeconds comes at the same time as TimeoutSeconds.

@@ -52,7 +52,7 @@ func (e *Execution) iterate(b *branch, input any) *failure {
 		return f
 	}
 	ev := e.see(b, input)
-	limit, f := ev.quantity(m.concurrency, 0)
+	limit, f := ev.quantity(m.concurrency)
 	if f != nil {
 		return f
 	}
@@ -269,11 +269,11 @@ func (e *Execution) abort(b *branch, previous int) {
 	}
 }
 
-// quantity evaluates a number of the state; otherwise is what it is when the field is not given.
-func (ev *evaluation) quantity(q *quantity, otherwise float64) (float64, *failure) {
+// quantity evaluates a number of the state; it is 0 when the field is not given.
+func (ev *evaluation) quantity(q *quantity) (float64, *failure) {
 	switch {
 	case q == nil:
-		return otherwise, nil
+		return 0, nil
 	case q.path != nil:
 		v, f := ev.follow(q.path)
 		if f != nil {
@@ -313,11 +313,11 @@ func (ev *evaluation) tolerance(m *each) (func(failures, total int) bool, *failu
 	if m.count == nil && m.percentage == nil {
 		return nil, nil
 	}
-	count, f := ev.quantity(m.count, 0)
+	count, f := ev.quantity(m.count)
 	if f != nil {
 		return nil, f
 	}
-	percentage, f := ev.quantity(m.percentage, 0)
+	percentage, f := ev.quantity(m.percentage)
 	if f != nil {
 		return nil, f
 	}

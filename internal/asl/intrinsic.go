@@ -113,9 +113,10 @@ func (s *callScanner) untilComma() string {
 		c := s.text[s.at]
 		switch {
 		case quote != 0:
-			if c == '\\' {
+			switch c {
+			case '\\':
 				s.at++
-			} else if c == quote {
+			case quote:
 				quote = 0
 			}
 			continue
@@ -144,13 +145,14 @@ func (s *callScanner) literal() (string, error) {
 			return string(out), nil
 		case c == '\\' && i+1 < len(s.text):
 			i++
-			if e := s.text[i]; e == '{' || e == '}' {
+			switch e := s.text[i]; e {
+			case '{', '}':
 				out = append(out, '\\', e)
-			} else if e == 'n' {
+			case 'n':
 				out = append(out, '\n')
-			} else if e == 't' {
+			case 't':
 				out = append(out, '\t')
-			} else {
+			default:
 				out = append(out, e)
 			}
 		default:

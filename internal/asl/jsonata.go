@@ -230,7 +230,7 @@ const watchedSteps = 1000
 // Err implements context.Context.
 func (w *watch) Err() error {
 	if w.steps++; w.steps%watchedSteps == 0 {
-		switch now := time.Now(); {
+		switch now := time.Now(); { //nolint:forbidigo // the engine works in real time, whatever the time of the execution is
 		case w.deadline.IsZero():
 			w.deadline = now.Add(evaluationLimit)
 		case now.After(w.deadline):
@@ -672,8 +672,8 @@ func (q *quick) run(ev *evaluation) (any, bool) {
 		}
 		return equal(v, q.literal) == (q.op == "="), true
 	}
-	order, comparable := compare(v, q.literal)
-	if !comparable {
+	order, ok := compare(v, q.literal)
+	if !ok {
 		return nil, false
 	}
 	switch q.op {

@@ -2,6 +2,7 @@ package asl
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -291,11 +292,12 @@ func (p *path) read(root any) (any, error) {
 
 // normal writes the path in the bracket notation of Jayway's messages.
 func (p *path) normal() string {
-	out := "$"
+	var out strings.Builder
+	out.WriteString("$")
 	for _, s := range p.steps {
-		out += s.normal()
+		out.WriteString(s.normal())
 	}
-	return out
+	return out.String()
 }
 
 func (s step) normal() string {
@@ -665,7 +667,7 @@ const maxFilterDepth = 64
 
 func (s *pathScanner) filter() (*filter, error) {
 	if !s.accept("(") {
-		return nil, fmt.Errorf("a filter is written [?(…)]")
+		return nil, errors.New("a filter is written [?(…)]")
 	}
 	f, err := s.either(0)
 	if err != nil {
@@ -673,7 +675,7 @@ func (s *pathScanner) filter() (*filter, error) {
 	}
 	s.blanks()
 	if !s.accept(")") {
-		return nil, fmt.Errorf("the filter does not close")
+		return nil, errors.New("the filter does not close")
 	}
 	return f, nil
 }
@@ -686,7 +688,7 @@ func (s *pathScanner) either(depth int) (*filter, error) {
 
 func (s *pathScanner) chain(op string, depth int, next func() (*filter, error)) (*filter, error) {
 	if depth > maxFilterDepth {
-		return nil, fmt.Errorf("the filter is nested too deeply")
+		return nil, errors.New("the filter is nested too deeply")
 	}
 	left, err := next()
 	for err == nil {
@@ -706,7 +708,7 @@ func (s *pathScanner) comparison(depth int) (*filter, error) {
 	switch {
 	case s.accept("!"):
 		if depth > maxFilterDepth {
-			return nil, fmt.Errorf("the filter is nested too deeply")
+			return nil, errors.New("the filter is nested too deeply")
 		}
 		f, err := s.comparison(depth + 1)
 		return &filter{op: "!", left: f}, err
@@ -717,7 +719,7 @@ func (s *pathScanner) comparison(depth int) (*filter, error) {
 		}
 		s.blanks()
 		if !s.accept(")") {
-			return nil, fmt.Errorf("a parenthesis of the filter does not close")
+			return nil, errors.New("a parenthesis of the filter does not close")
 		}
 		return f, nil
 	}
@@ -744,11 +746,11 @@ func (s *pathScanner) comparison(depth int) (*filter, error) {
 
 func (s *pathScanner) pattern() (*regexp.Regexp, error) {
 	if !s.accept("/") {
-		return nil, fmt.Errorf("a pattern is written /…/")
+		return nil, errors.New("a pattern is written /…/")
 	}
 	end := strings.IndexByte(s.text[s.at:], '/')
 	if end < 0 {
-		return nil, fmt.Errorf("the pattern does not close")
+		return nil, errors.New("the pattern does not close")
 	}
 	source := s.text[s.at : s.at+end]
 	s.at += end + 1
@@ -761,10 +763,10 @@ func (s *pathScanner) pattern() (*regexp.Regexp, error) {
 func (s *pathScanner) operand() (operand, error) {
 	s.blanks()
 	if s.done() {
-		return operand{}, fmt.Errorf("the filter ends too early")
+		return operand{}, errors.New("the filter ends too early")
 	}
-	switch c := s.text[s.at]; {
-	case c == '@' || c == '$':
+	switch c := s.text[s.at]; c {
+	case '@', '$':
 		start := s.at
 		s.at++
 		p := &path{definite: true}
@@ -780,13 +782,13 @@ func (s *pathScanner) operand() (operand, error) {
 		}
 		p.source = s.text[start:s.at]
 		return operand{path: p, current: c == '@'}, nil
-	case c == '\'' || c == '"':
+	case '\'', '"':
 		text, err := s.quoted()
 		return operand{literal: text}, err
-	case c == '[':
+	case '[':
 		end := strings.IndexByte(s.text[s.at:], ']')
 		if end < 0 {
-			return operand{}, fmt.Errorf("a list in the filter does not close")
+			return operand{}, errors.New("a list in the filter does not close")
 		}
 		list, err := decode([]byte(strings.ReplaceAll(s.text[s.at:s.at+end+1], "'", `"`)))
 		s.at += end + 1
@@ -815,7 +817,7 @@ func (s *pathScanner) filterStep() (step, error) {
 	}
 	name := s.text[start:s.at]
 	if name == "" {
-		return step{}, fmt.Errorf("a name is missing in the filter")
+		return step{}, errors.New("a name is missing in the filter")
 	}
 	if s.accept("()") {
 		if _, ok := pathFunctions[name]; !ok {
@@ -865,7 +867,7 @@ func replaceAt(v any, steps []step, value any) (any, error) {
 		out[n] = changed
 		return out, nil
 	}
-	return nil, fmt.Errorf("not a reference path")
+	return nil, errors.New("not a reference path")
 }
 
 // javaString prints a value as Java's toString does, which shows in messages and in States.Format.

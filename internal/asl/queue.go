@@ -48,7 +48,8 @@ func (e *Execution) push(at int64, i item) int {
 	if i.branch != nil {
 		i.generation = i.branch.generation
 	}
-	q := append(e.queue, i)
+	e.queue = append(e.queue, i)
+	q := e.queue
 	for k := len(q) - 1; k > 0; {
 		parent := (k - 1) / 2
 		if !q.less(k, parent) {
@@ -57,7 +58,6 @@ func (e *Execution) push(at int64, i item) int {
 		q[k], q[parent] = q[parent], q[k]
 		k = parent
 	}
-	e.queue = q
 	return i.sequence
 }
 

@@ -101,7 +101,7 @@ func (e *Execution) caught(b *branch, f *failure, c *catcher) {
 		e.failBranch(b, wrong)
 		return
 	}
-	if larger(output, maxData) {
+	if larger(output) {
 		e.failBranch(b, tooLarge(b.state.name))
 		return
 	}

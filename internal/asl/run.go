@@ -188,7 +188,7 @@ func (e *Execution) outputPath(b *branch, output any) (any, *failure) {
 // leave records that the branch leaves its state, and sends it to the next one; without one the branch ends.
 func (e *Execution) leave(b *branch, output any, assigned *object, next *state) {
 	s := b.state
-	if !same(output, b.input) && larger(output, maxData) {
+	if !same(output, b.input) && larger(output) {
 		e.raise(b, tooLarge(s.name))
 		return
 	}
@@ -273,7 +273,7 @@ func (e *Execution) chosen(b *branch, input any, output, assign *template, next 
 }
 
 func (e *Execution) succeed(b *branch, input any) *failure {
-	output := input
+	var output any
 	var f *failure
 	if b.state.jsonata {
 		output, _, f = e.see(b, input).outputs(b.state.output, nil, input)

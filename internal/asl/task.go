@@ -3,6 +3,7 @@ package asl
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,7 +23,7 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 		if q.from == nil {
 			continue
 		}
-		n, f := ev.quantity(q.from, 0)
+		n, f := ev.quantity(q.from)
 		switch {
 		case f != nil:
 			return f
@@ -54,7 +55,7 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 		}
 		arguments = v
 	}
-	if !same(arguments, b.input) && larger(arguments, maxData) {
+	if !same(arguments, b.input) && larger(arguments) {
 		return failed(errorDataLimit, "The state/task '"+s.name+"' was given an input with a size exceeding the maximum number of bytes service limit.")
 	}
 	b.work, b.handed, b.early = w, false, nil
@@ -193,7 +194,7 @@ func (e *Execution) envelope(payload any, size int, b *branch) *object {
 		{"x-amzn-Remapped-Content-Length", "0"},
 		{"Connection", "keep-alive"},
 		{"x-amzn-RequestId", id},
-		{"Content-Length", fmt.Sprint(size)},
+		{"Content-Length", strconv.Itoa(size)},
 		{"Date", time.Unix(0, e.clock).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")},
 		{"X-Amzn-Trace-Id", fmt.Sprintf("root=1-%08x-%.24s;sampled=0", e.clock/int64(time.Second), strings.ReplaceAll(id, "-", ""))},
 		{"Content-Type", "application/json"},
@@ -220,7 +221,7 @@ func (e *Execution) answered(b *branch, o *outcome) {
 	b.generation++
 	w, names := b.work, b.state.task.events()
 	f := o.failure
-	if f == nil && larger(o.output, maxData) {
+	if f == nil && larger(o.output) {
 		name := w.task.service
 		if name == "" {
 			name = w.task.resource

@@ -60,7 +60,7 @@ func plain(v any) any {
 }
 
 // stateUnderTest is one state of a definition, with stand-ins for the states that it names.
-type stateUnderTest struct {
+type stateUnderTest struct { //nolint:errname // as Execution
 	*Execution
 	state      *state
 	request    *object
@@ -371,7 +371,7 @@ func (u *stateUnderTest) iterations(b *branch, input any) *failure {
 		}
 	}
 	ev := u.see(b, input)
-	concurrency, f := ev.quantity(m.concurrency, 0)
+	concurrency, f := ev.quantity(m.concurrency)
 	if f != nil {
 		return f
 	}
@@ -380,7 +380,7 @@ func (u *stateUnderTest) iterations(b *branch, input any) *failure {
 		if q == nil {
 			continue
 		}
-		n, f := ev.quantity(q, 0)
+		n, f := ev.quantity(q)
 		if f != nil {
 			return f
 		}

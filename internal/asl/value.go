@@ -545,8 +545,8 @@ func kindOf(v any) string {
 	return "object"
 }
 
-// larger says whether the JSON text of a value has more than limit bytes, and looks no further than it must.
-func larger(v any, limit int) bool { return measure(v, limit) < 0 }
+// larger says whether the JSON text of a value has more than maxData bytes, and looks no further than it must.
+func larger(v any) bool { return measure(v, maxData) < 0 }
 
 // measure gives what is left of limit after the text of v; negative when it does not fit.
 func measure(v any, left int) int {
