@@ -45,7 +45,7 @@ func newUncommitted(t *testing.T, account, request string, options emulator.Opti
 		hub.Topics = append(hub.Topics, &emulator.Topic{ARN: d.env.Config.Topic})
 	})
 	d.running[readingRun] = "RUNNING"
-	d.plan(strings.Replace(request, "{", `{"accountId": "`+readingTarget+`", `, 1))
+	d.plan(strings.Replace(`{"accountId": "`+readingTarget+`", `+strings.TrimPrefix(request, "{"), `", }`, `"}`, 1))
 	return d
 }
 
@@ -186,7 +186,8 @@ func repeated(list []string) []string {
 }
 
 // earlyAdopter is an account with everything that a closing deletes.
-const earlyAdopter = `"quickSight": {"notificationEmail": "bi@example.com", "terminationProtection": true,
+const earlyAdopter = `"regions": {"disabled": ` + optIn + `},
+	"quickSight": {"notificationEmail": "bi@example.com", "terminationProtection": true,
 		"namespaces": [{"name": "partners"}],
 		"users": [{"userName": "ana", "role": "ADMIN"}],
 		"regions": {
