@@ -16,8 +16,8 @@ func TestCommandLine(t *testing.T) {
 	if err != nil {
 		t.Skip("the aws command line is not installed; the SDK tests cover the same operations")
 	}
-	l := newLab(t, `"buckets": {"record": {}}, "topics": [{"name": "notices"}], "parameters": {"/closer/kill-switch": "off"}, "roles": {"closer": {}}`,
-		`"quickSight": {}, "trail": [{"time": "2026-02-01T00:00:00Z", "name": "CreateAccount", "principal": "arn:aws:iam::`+targetAccount+`:user/ann"}], "users": {"ann": {}}`, Options{Machines: machines{}})
+	l := newLab(t, `"buckets": {"record": {}}`,
+		`"quickSight": {}, "trail": [{"time": "2026-02-01T00:00:00Z", "name": "CreateAccount", "principal": "arn:aws:iam::`+targetAccount+`:user/ann"}], "users": {"ann": {}}`, Options{})
 	server := httptest.NewServer(l.AWS)
 	t.Cleanup(server.Close)
 	body := filepath.Join(t.TempDir(), "body")
@@ -30,9 +30,6 @@ func TestCommandLine(t *testing.T) {
 		{targetKey, "cloudtrail lookup-events --query Events[].EventName", "CreateAccount"},
 		{targetKey, "iam simulate-principal-policy --policy-source-arn arn:aws:iam::" + targetAccount + ":user/ann --action-names ds:DeleteDirectory --query EvaluationResults[].EvalDecision", "allowed"},
 		{hubKey, "s3api put-object --bucket record --key k --if-none-match * --body " + body + " --query ETag", "5d41402abc4b2a76b9719d911017c592"},
-		{hubKey, "sns publish --message hello --query MessageId --topic-arn arn:aws:sns:us-east-1:" + hubAccount + ":notices", "-"},
-		{hubKey, "ssm get-parameter --name /closer/kill-switch --query Parameter.Value", "off"},
-		{hubKey, "stepfunctions describe-execution --query status --execution-arn arn:aws:states:us-east-1:" + hubAccount + ":execution:closer:run", "FAILED"},
 	} {
 		t.Run(test.giveCommand, func(t *testing.T) {
 			t.Parallel()
