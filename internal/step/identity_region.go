@@ -61,7 +61,7 @@ type search struct {
 	asked   []string
 	unread  []unreadRegion
 	answers bool   // some region answered
-	seen    string // a status that a region told without being the identity region
+	seen    string // what a region told of a subscription without being its identity region
 }
 
 // unreadRegion is a region that did not answer.
@@ -92,7 +92,7 @@ func (s *search) ask(ctx context.Context, region string) (done bool, next string
 		s.found, err = s.describe(ctx, region, settings)
 		return true, "", err
 	case otherIdentityRegion:
-		s.answers = true
+		s.answers, s.seen = true, "the identity region "+r.region
 		return false, r.region, nil
 	case notFound, notSubscribed:
 		return s.askStatus(ctx, api, region)
@@ -107,11 +107,17 @@ func (s *search) askStatus(ctx context.Context, api *quicksight.Client, region s
 	out, err := api.DescribeAccountSubscription(ctx, &quicksight.DescribeAccountSubscriptionInput{AwsAccountId: &s.account})
 	switch r := refusalOf(err); r.kind {
 	case accepted:
-		if s.seen = aws.ToString(out.AccountInfo.AccountSubscriptionStatus); s.seen == statusUnsubscribed {
+		if out.AccountInfo == nil {
+			out.AccountInfo = &types.AccountInfo{}
+		}
+		status := aws.ToString(out.AccountInfo.AccountSubscriptionStatus)
+		if status == statusUnsubscribed {
 			return true, "", nil
 		}
+		s.seen = fmt.Sprintf("the status %q", status)
 		return false, "", nil
 	case otherIdentityRegion:
+		s.seen = "the identity region " + r.region
 		return false, r.region, nil
 	case notFound:
 		return false, "", nil
@@ -163,7 +169,7 @@ func (s *search) doubt() error {
 	case len(s.unread) == 0 && s.seen == "":
 		return nil
 	case len(s.unread) == 0:
-		return unknownStatus(s.account, "every region", fmt.Sprintf("the status %q and no settings", s.seen))
+		return unknownStatus(s.account, "every region", s.seen+", and with settings in none")
 	case mine >= 0:
 		return unreadable(s.unread[mine].err, s.unread[mine].operation, s.unread[mine].region)
 	case !s.answers && kinds[deniedByOrganization] > 0 && kinds[deniedByOrganization]+kinds[regionDisabled] == len(s.unread):

@@ -364,3 +364,57 @@ func TestTakeInventoryHeedsThePreflight(t *testing.T) {
 		t.Errorf("directory %+v, want it deleted", plan.Material.Directory)
 	}
 }
+
+// What was read before a read failed is kept for the retry, and what is too old to go on with is not.
+func TestTakeInventoryKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	l := newReading(t, `"quickSight": {"regions": {"us-east-1": {"dashboards": ["a"]}}}`, emulator.Options{Faults: []emulator.Fault{{
+		Match: emulator.Match{Service: "quicksight", Operation: "ListTopics", Region: "sa-east-1"}, Nth: 1, Times: 1,
+		Error: &emulator.APIError{Code: "ThrottlingException", Message: "Rate exceeded", Status: 429},
+	}}})
+	if _, err := l.verify(plain); err != nil {
+		t.Fatal(err)
+	}
+	l.in.State = "Take Inventory"
+	if _, err := TakeInventory(l.env)(clock.Virtual(t.Context(), l.start, l.budget), l.in); err == nil || closing.CodeOf(err) != "" {
+		t.Fatalf("error %v, want one that is worth a retry", err)
+	}
+	l.take()
+	if got := l.calls("quicksight:ListDashboards"); got != 23 {
+		t.Errorf("%d calls of ListDashboards over both, want 23", got)
+	}
+
+	l.start = l.start.Add(l.env.Config.InventoryBudget)
+	if _, err := takeInventory(clock.Virtual(t.Context(), l.start, l.budget), l.env, inventoryTask{
+		Folder: l.env.folder(l.in), Name: "1", Target: l.Hub(), Request: closing.Request{AccountID: readingHub},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.calls("ds:DescribeDirectories"); got != 2 {
+		t.Errorf("%d looks at the directories, want a second one: the kept inventory is too old", got)
+	}
+}
+
+// What lives of a directory elsewhere shows in DHCP options and client VPNs.
+func TestTakeInventoryKeepsADirectoryInUse(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, account, mentions string }{
+		{
+			"as a name server", strings.Replace(preview, `"name"`, `"dns": ["10.42.0.9"], "name"`, 1) + `, ` + strings.Replace(itsVPC, `"cidr": "10.42.0.0/16"`, `"cidr": "10.42.0.0/16", "dhcpOptions": "dopt-0aaa000000000001"`, 1) +
+				`, "dhcpOptions": [{"id": "dopt-0aaa000000000001", "domainName": "corp.example.com", "servers": ["10.42.0.9"]}]` + closed, "dopt-0aaa000000000001",
+		},
+		{
+			"by a client VPN", preview + `, ` + strings.Replace(itsVPC, `"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb000000000001", "cidr": "10.99.0.0/16"}, `, 1) +
+				`, "clientVpnEndpoints": [{"id": "cvpn-endpoint-0aaa000000000001", "vpc": "vpc-0bbb000000000001", "directory": "` + previewDirectory + `"}]` + closed, "cvpn-endpoint-0aaa000000000001",
+		},
+		{"somebody at work on it", strings.Replace(preview, `"name"`, `"stage": "Restoring", "name"`, 1) + `, ` + itsVPC + closed, "Restoring"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := newReading(t, `"quickSight": {}, `+test.account, emulator.Options{}).plan(plain).Material.Directory
+			if d.Fate != closing.FateKeep || !strings.Contains(d.Why, test.mentions) {
+				t.Errorf("directory %s (%s), want it kept for %s", d.Fate, d.Why, test.mentions)
+			}
+		})
+	}
+}

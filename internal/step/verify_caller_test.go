@@ -301,3 +301,34 @@ func TestVerifyCallerLeavesSilenceToARetry(t *testing.T) {
 		t.Errorf("error %v, want one without a code", err)
 	}
 }
+
+// Answers that contradict each other are no answer.
+func TestVerifyCallerStopsAtContradictions(t *testing.T) {
+	t.Parallel()
+	fault := func(operation, region, code, message string) emulator.Fault {
+		return emulator.Fault{
+			Match: emulator.Match{Service: "quicksight", Operation: operation, Region: region}, Nth: 1, Times: -1,
+			Error: &emulator.APIError{Code: code, Message: message, Status: 404},
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		faults []emulator.Fault
+		want   closing.Code
+	}{
+		{"settings without a subscription", []emulator.Fault{fault("DescribeAccountSubscription", "us-east-1", "ResourceNotFoundException", "no such account")}, closing.UnknownStatus},
+		{"a subscription without settings", []emulator.Fault{fault("DescribeAccountSettings", "", "ResourceNotFoundException", "not signed up")}, closing.UnknownStatus},
+		{"regions that name each other", []emulator.Fault{
+			fault("DescribeAccountSettings", "us-east-1", "AccessDeniedException", "your identity region is eu-west-1."),
+			fault("DescribeAccountSettings", "", "AccessDeniedException", "your identity region is us-east-1."),
+		}, closing.UnknownStatus},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			l := newReading(t, `"quickSight": {}`, emulator.Options{Faults: test.faults})
+			if _, err := l.verify(plain); closing.CodeOf(err) != test.want {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
