@@ -222,19 +222,16 @@ func directoriesIn(target aws.Config, region string) *directoryservice.Client {
 	return directoryservice.NewFromConfig(target, func(o *directoryservice.Options) { o.Region = region })
 }
 
-// directoryIn describes one directory; nil where it is gone.
-func directoryIn(ctx context.Context, target aws.Config, region, id string) (*directory.DirectoryDescription, error) {
-	out, err := directoriesIn(target, region).DescribeDirectories(ctx, &directoryservice.DescribeDirectoriesInput{DirectoryIds: []string{id}})
-	if isGone(err) {
-		return nil, nil //nolint:nilnil // absence is the answer
-	}
-	if err != nil {
-		return nil, err
-	}
-	for i := range out.DirectoryDescriptions {
-		if d := &out.DirectoryDescriptions[i]; aws.ToString(d.DirectoryId) == id && d.Stage != directory.DirectoryStageDeleted {
-			return d, nil
+// directoryIn looks for a directory among all of the region, as Directory Service calls it an error to ask for one that is gone;
+// nil where it is.
+func directoryIn(ctx context.Context, target aws.Config, region, id string) (found *directory.DirectoryDescription, err error) {
+	pages := directoryservice.NewDescribeDirectoriesPaginator(directoriesIn(target, region), &directoryservice.DescribeDirectoriesInput{})
+	err = readPages(ctx, pages, func(p *directoryservice.DescribeDirectoriesOutput) {
+		for i := range p.DirectoryDescriptions {
+			if d := &p.DirectoryDescriptions[i]; aws.ToString(d.DirectoryId) == id && d.Stage != directory.DirectoryStageDeleted {
+				found = d
+			}
 		}
-	}
-	return nil, nil //nolint:nilnil // absence is the answer
+	})
+	return found, err
 }

@@ -219,7 +219,7 @@ func (u *unsubscribing) remove(ctx context.Context) (Result, error) {
 }
 
 func (u *unsubscribing) wait(ctx context.Context, remaining ...string) (Result, error) {
-	return u.pass.wait(ctx, 15*time.Second, 5*time.Minute, u.Config.SubscriptionBudget, remaining...)
+	return u.pass.wait(ctx, 30*time.Second, 5*time.Minute, u.Config.SubscriptionBudget, remaining...)
 }
 
 func (u *unsubscribing) subscriptionLeft() string {

@@ -42,7 +42,7 @@ func DeleteVPC(env Env) Handler {
 		if len(left) == 0 {
 			return p.done()
 		}
-		return p.wait(ctx, time.Minute, 5*time.Minute, env.Config.VPCBudget, left...)
+		return p.wait(ctx, 2*time.Minute, 5*time.Minute, env.Config.VPCBudget, left...)
 	}
 }
 

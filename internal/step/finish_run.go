@@ -19,16 +19,24 @@ import (
 // FinishRun does what must be done when an execution has FAILED, TIMED_OUT or been ABORTED, since the machine itself can no
 // longer: it restores termination protection, writes the report, publishes it, and releases the lock of a run that was not
 // committed. It is called with messages of the queue behind the rule on the executions' status. It may be called twice.
-func FinishRun(env Env) func(context.Context, events.SQSEvent) error {
-	return func(ctx context.Context, batch events.SQSEvent) error {
+func FinishRun(env Env) func(context.Context, events.SQSEvent) (Finished, error) {
+	return func(ctx context.Context, batch events.SQSEvent) (Finished, error) {
+		var done Finished
 		var failed []error
 		for _, message := range batch.Records {
 			if err := env.finish(ctx, message.Body); err != nil {
 				failed = append(failed, fmt.Errorf("finish by message %s: %w", message.MessageId, err))
+				continue
 			}
+			done.Messages++
 		}
-		return errors.Join(failed...)
+		return done, errors.Join(failed...)
 	}
+}
+
+// Finished is what FinishRun answers, for its log.
+type Finished struct {
+	Messages int `json:"messages"` // that were looked into
 }
 
 // statusChange is the event of an execution's end.

@@ -118,25 +118,23 @@ func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next 
 	r.WrittenAt = clock.Now(ctx)
 }
 
-// irreversible tells whether DeleteAccountSubscription was called by this run and took effect. In doubt it did.
+// irreversible tells whether DeleteAccountSubscription was called by this run and took effect. In doubt it did. A refusal may hide
+// an effect: the SDK tries again where an answer was lost, and QuickSight then says that it is already at it.
 func (r *reporting) irreversible() bool {
-	called, went := false, false
+	called, accepted, went := false, false, false
 	for _, a := range r.Acts {
 		switch {
-		case a.Operation == opUnsubscribe && (a.Done == nil || a.Outcome == outcomeDone):
+		case a.Operation == opUnsubscribe && a.Outcome != outcomeGone && a.Outcome != outcomeNoTrace:
 			called = true
+			accepted = accepted || a.Done == nil || a.Outcome == outcomeDone
 		case a.Step == "delete-directory" || a.Step == "delete-vpc":
 			went = true // these steps begin when it is gone, whatever the account is now
 		}
 	}
-	switch {
-	case !called:
-		return false
-	case r.subscription == nil || went || r.Failure == nil:
+	if called && r.subscriptionGone() {
 		return true
-	default:
-		return r.subscriptionGone()
 	}
+	return accepted && (r.subscription == nil || went || r.Failure == nil)
 }
 
 // subscriptionGone tells whether the plan had no subscription, or AWS says that it is gone or going.
