@@ -209,16 +209,16 @@ func (e *Execution) Advance(ctx context.Context, now time.Time) {
 
 // full ends the execution whose history has no room for another step: this one, or the child execution that b is in.
 func (e *Execution) full(b *branch) bool {
-	f := failed(errorRuntime, "The execution reached the maximum number of history events (25000).")
-	if len(e.events) > maxEvents-eventsPerStep {
-		e.fail(e.root, f)
-		return true
+	c := b.execution()
+	switch {
+	case len(e.events) > maxEvents-eventsPerStep:
+		e.fail(e.root, tooLong())
+	case c != nil && c.unseen > maxEvents-eventsPerStep:
+		e.failBranch(c, tooLong())
+	default:
+		return false
 	}
-	if c := b.execution(); c != nil && c.unseen > maxEvents-eventsPerStep {
-		e.failBranch(c, f)
-		return true
-	}
-	return false
+	return true
 }
 
 // Run advances until nothing is due any more.

@@ -50,6 +50,11 @@ func tooLarge(name string) *failure {
 	return failed(errorDataLimit, "The state/task '"+name+"' returned a result with a size exceeding the maximum number of bytes service limit.")
 }
 
+// tooLong is a history at its limit.
+func tooLong() *failure {
+	return failed(errorRuntime, "The execution reached the maximum number of history events (25000).")
+}
+
 // in names the state in the cause of a failure that came out of its evaluation.
 func (f *failure) in(b *branch) *failure {
 	if !f.framed {

@@ -63,7 +63,8 @@ func FuzzExpression(f *testing.F) {
 	for _, s := range []string{
 		`$states.input.a`, `$states.input.a.b = "x"`, `$x > 3`, `$x.y != null`, `$states.input.l.n`, `"text"`, `-1.5e3`, `true`,
 		`$states.input.n < 3 and $states.input.s = 'x'`, `$states.input.n >= 3 or $x = 1`, `$sum($states.input.l.n)`,
-		`($f := function($n) { $n <= 1 ? 1 : $n * $f($n - 1) }; $f(9))`, `$states.input.l[n > 1]`, `$partition($states.input.l, 2)`,
+		`($f := function($n) { $n <= 1 ? 1 : $n * $f($n - 1) }; $f(9))`, `$states.input.l[n > 1]`, `{'a': $states.input.a, "b": {'l': $x.l, 'n': 1}}`,
+		`$merge([$states.input, {'a': $x.n > 1}, $x.a])`, `$merge([{}, $states.input.l])`, `$partition($states.input.l, 2)`,
 	} {
 		f.Add(s, `{"a":{"b":"x"},"l":[{"n":1},{"n":2}],"n":2,"s":"x","x":{"y":null}}`)
 	}

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/recolabs/gnata"
 )
@@ -32,7 +31,7 @@ const maxRange = 1_000_000
 type expression struct {
 	source    string
 	compiled  *gnata.Expression
-	quick     *quick
+	quick     quick    // nil where only the engine can evaluate it
 	variables []string // the variables it mentions, without $states
 	states    []string // the members of $states it mentions; nil with usesAll
 	usesAll   bool     // it mentions $states as a whole
@@ -303,7 +302,22 @@ func toNative(v any) any {
 	return v
 }
 
+// errLarge is a result that no state could pass on; it is not worth converting.
+const errLarge complaint = "returned a result that is larger than 262144 bytes."
+
+// fromNative takes a value over from the engine.
 func fromNative(v any) (any, error) {
+	r := nativeReader{left: maxData}
+	return r.read(v)
+}
+
+// nativeReader converts values, of which each takes at least a byte of the limit.
+type nativeReader struct{ left int }
+
+func (r *nativeReader) read(v any) (any, error) {
+	if r.left--; r.left < 0 {
+		return nil, errLarge
+	}
 	if gnata.IsNull(v) {
 		return nil, nil
 	}
@@ -318,9 +332,9 @@ func fromNative(v any) (any, error) {
 		}
 		return v, nil
 	case []any:
-		out := make([]any, 0, len(v))
+		out := make([]any, 0, min(len(v), maxData))
 		for _, e := range v {
-			c, err := fromNative(e)
+			c, err := r.read(e)
 			if err != nil {
 				return nil, err
 			}
@@ -334,7 +348,7 @@ func fromNative(v any) (any, error) {
 		out := newObject(len(keys))
 		for _, k := range keys {
 			e, _ := v.Get(k)
-			if err := addNative(out, k, e); err != nil {
+			if err := r.add(out, k, e); err != nil {
 				return nil, err
 			}
 		}
@@ -350,7 +364,7 @@ func fromNative(v any) (any, error) {
 		slices.Sort(keys)
 		out := newObject(len(keys))
 		for _, k := range keys {
-			if err := addNative(out, k, v[k]); err != nil {
+			if err := r.add(out, k, v[k]); err != nil {
 				return nil, err
 			}
 		}
@@ -358,13 +372,13 @@ func fromNative(v any) (any, error) {
 	}
 	switch plain := gnata.NormalizeValue(v).(type) { // a sequence
 	case nil, bool, string, json.Number, float64, []any, map[string]any:
-		return fromNative(plain)
+		return r.read(plain)
 	}
 	return nil, errUnsupported
 }
 
-func addNative(o *object, key string, v any) error {
-	c, err := fromNative(v)
+func (r *nativeReader) add(o *object, key string, v any) error {
+	c, err := r.read(v)
 	if err != nil {
 		return err
 	}
@@ -526,175 +540,4 @@ func digest(data, algorithm string) (string, error) {
 		return hex.EncodeToString(sum[:]), nil
 	}
 	return "", fmt.Errorf("the algorithm %q is none of MD5, SHA-1, SHA-256, SHA-384, SHA-512", algorithm)
-}
-
-// quick is an expression so simple that it needs no JSONata engine: a literal, a path of names, the comparison of such
-// a path with a literal, or several such comparisons joined by either "and" or "or". What it cannot decide in exactly
-// JSONata's way it leaves to the engine.
-type quick struct {
-	path    []string // starts with the variable; nil for a bare literal
-	op      string
-	literal any
-
-	parts []*quick // of "and", or of "or"
-	any   bool
-}
-
-func quickForm(source string) *quick {
-	for _, joint := range []string{" and ", " or "} {
-		if !strings.Contains(source, joint) {
-			continue
-		}
-		q := &quick{any: joint == " or "}
-		for part := range strings.SplitSeq(source, joint) {
-			p := quickForm(strings.TrimSpace(part))
-			if p == nil || p.op == "" {
-				return nil
-			}
-			q.parts = append(q.parts, p)
-		}
-		return q
-	}
-	path, rest := quickPath(source)
-	if path == nil {
-		if v, ok := quickLiteral(source); ok {
-			return &quick{literal: v}
-		}
-		return nil
-	}
-	rest = strings.TrimSpace(rest)
-	if rest == "" {
-		return &quick{path: path}
-	}
-	for _, op := range []string{"!=", "<=", ">=", "=", "<", ">"} {
-		if after, ok := strings.CutPrefix(rest, op); ok {
-			if v, ok := quickLiteral(strings.TrimSpace(after)); ok {
-				return &quick{path: path, op: op, literal: v}
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
-// quickPath reads $name.name.name and gives what follows it.
-func quickPath(source string) ([]string, string) {
-	if !strings.HasPrefix(source, "$") {
-		return nil, ""
-	}
-	rest, path := source[1:], []string(nil)
-	for {
-		name := word(rest)
-		if name == "" || unicode.IsDigit(first(name)) && path != nil {
-			return nil, ""
-		}
-		path, rest = append(path, name), rest[len(name):]
-		if !strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "..") {
-			return path, rest
-		}
-		rest = rest[1:]
-	}
-}
-
-func first(s string) rune {
-	r, _ := utf8.DecodeRuneInString(s)
-	return r
-}
-
-func quickLiteral(s string) (any, bool) {
-	if len(s) >= 2 && (s[0] == '\'' || s[0] == '"') && s[len(s)-1] == s[0] {
-		if body := s[1 : len(s)-1]; !strings.ContainsAny(body, "\\'\"") {
-			return body, true
-		}
-		return nil, false
-	}
-	if s == "null" {
-		return nil, true
-	}
-	v, err := decode([]byte(s))
-	if err != nil {
-		return nil, false
-	}
-	switch v.(type) {
-	case bool:
-		return v, true
-	case json.Number:
-		f, ok := number(v)
-		return f, ok
-	}
-	return nil, false
-}
-
-// run gives the value, or false where the engine must decide.
-func (q *quick) run(ev *evaluation) (any, bool) {
-	if q.parts != nil {
-		holds := !q.any
-		for _, p := range q.parts {
-			v, ok := p.run(ev)
-			if !ok {
-				return nil, false
-			}
-			if v == q.any {
-				holds = q.any
-			}
-		}
-		return holds, true
-	}
-	if q.path == nil {
-		return q.literal, true
-	}
-	v, rest, ok := q.start(ev)
-	if !ok {
-		return nil, false
-	}
-	for _, name := range rest {
-		o, isObject := v.(*object)
-		if !isObject {
-			return nil, false
-		}
-		next, found := o.get(name)
-		if !found {
-			if q.op == "" {
-				return undefined{}, true
-			}
-			return nil, false
-		}
-		v = next
-	}
-	if q.op == "" {
-		return v, true
-	}
-	switch q.op {
-	case "=", "!=":
-		switch v.(type) {
-		case []any, *object:
-			return nil, false
-		}
-		return equal(v, q.literal) == (q.op == "="), true
-	}
-	order, ok := compare(v, q.literal)
-	if !ok {
-		return nil, false
-	}
-	switch q.op {
-	case "<":
-		return order < 0, true
-	case "<=":
-		return order <= 0, true
-	case ">":
-		return order > 0, true
-	}
-	return order >= 0, true
-}
-
-func (q *quick) start(ev *evaluation) (any, []string, bool) {
-	if q.path[0] != "states" {
-		v, ok := ev.variables.lookup(q.path[0])
-		return v, q.path[1:], ok
-	}
-	if len(q.path) < 2 {
-		return nil, nil, false
-	}
-	v, ok := ev.states(q.path[1])
-	return v, q.path[2:], ok
 }

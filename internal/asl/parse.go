@@ -434,7 +434,7 @@ func (l *stateLoader) assignment(o *object, sees []string) (*template, error) {
 	for _, m := range v.members {
 		name := strings.TrimSuffix(m.key, ".$")
 		switch {
-		case name == "states" || word(name) != name || name == "" || strings.ContainsRune("0123456789", first(name)):
+		case name == "states" || name == "" || word(name) != name || '0' <= name[0] && name[0] <= '9':
 			return nil, l.fail("Assign", "%q cannot be the name of a variable", name)
 		case utf8.RuneCountInString(name) > maxName:
 			return nil, l.fail("Assign", "the name %q has more than %d characters", name, maxName)
