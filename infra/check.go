@@ -13,7 +13,8 @@ const (
 	// maxEvents is half of what Step Functions allows, 25,000: retries and redrives come on top.
 	// https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 	maxEvents = 12_500
-	// interval is the shortest time between two calls of a step that has been waiting for long.
+	// interval is the shortest time between two calls of a step, on average over its budget: an inventory that is called again at once has
+	// worked for minutes before, and the others wait longer and longer.
 	interval = time.Minute
 )
 

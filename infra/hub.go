@@ -2,8 +2,11 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambdaeventsources"
@@ -35,7 +38,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 		ParameterName: jsii.String(killSwitch), StringValue: jsii.String("off"),
 		Description: jsii.String("on stops every delete step of quicksight-unsubscribe before its next act"),
 	})
-	queue := newFinishQueue(stack)
+	queue := newFinishQueue(stack, topic)
 
 	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), queue: *queue.QueueArn()})
 	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
@@ -53,6 +56,12 @@ func newTopic(scope constructs.Construct, key awskms.IKey, config configuration)
 	topic := awssns.NewTopic(scope, jsii.String("Notices"), &awssns.TopicProps{
 		TopicName: jsii.String(workflow.Prefix), DisplayName: jsii.String("QuickSight unsubscribe"), MasterKey: key, EnforceSSL: jsii.Bool(true),
 	})
+	// EnforceSSL replaces SNS's own policy, which would let alarms publish; and the topic's key must let them, too.
+	alarms := awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Stack_Of(scope).Account()}},
+	})
+	topic.GrantPublish(alarms)
+	key.Grant(alarms, jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey"))
 	for _, address := range config.notify {
 		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(address), nil))
 	}
@@ -60,11 +69,18 @@ func newTopic(scope constructs.Construct, key awskms.IKey, config configuration)
 }
 
 // newFinishQueue makes the queue that holds the end of an execution back for so long that no function of it can still be running,
-// and the one for what finish-run could not handle.
-func newFinishQueue(scope constructs.Construct) awssqs.Queue {
+// and the one for what finish-run could not handle, which an alarm watches.
+func newFinishQueue(scope constructs.Construct, notices awssns.Topic) awssqs.Queue {
 	dead := awssqs.NewQueue(scope, jsii.String("FinishDead"), &awssqs.QueueProps{
 		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 	})
+	alarm := awscloudwatch.NewAlarm(scope, jsii.String("Unfinished"), &awscloudwatch.AlarmProps{
+		AlarmDescription: jsii.String("finish-run failed: a run that did not succeed may have left termination protection off, or its lock"),
+		Metric:           dead.MetricApproximateNumberOfMessagesVisible(nil), Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+	alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(notices))
 	return awssqs.NewQueue(scope, jsii.String("FinishDelay"), &awssqs.QueueProps{
 		DeliveryDelay:     seconds(workflow.FinishDelay),
 		VisibilityTimeout: seconds(6 * must(workflow.Lookup("finish-run")).Timeout), // what Lambda asks of a queue that it polls

@@ -61,6 +61,9 @@ func TestStatesAreThoseOfTheTable(t *testing.T) {
 	for name, s := range states(t) {
 		if s.Type == "Task" {
 			got[name] = workflow.FolderOf(s.Arguments.FunctionName)
+			if !strings.HasSuffix(s.Arguments.FunctionName, ":1") {
+				t.Errorf("%s calls %s, not a published version: a run that waits would meet new code", name, s.Arguments.FunctionName)
+			}
 		}
 	}
 	for _, f := range workflow.Functions() {

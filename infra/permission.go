@@ -75,7 +75,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"delete-subscription": {asCloser, halt, look},
 		"delete-directory":    {asCloser, halt},
 		"delete-vpc":          {asCloser, halt},
-		"write-report":        {asReader, publish},
+		"write-report":        {asReader, look, publish},
 		"finish-run":          {asCloser, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {

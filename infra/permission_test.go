@@ -110,7 +110,7 @@ func TestRecordHasItsWriters(t *testing.T) {
 		"closings/444455556666/lock.json":     {"finish-run", "verify-caller", "write-report"},
 		run + "request.json":                  {"verify-caller"},
 		run + "verified.json":                 {"verify-caller"},
-		run + "inventory-take.json":           {"take-inventory"},
+		run + "inventory-1.json":              {"delete-subscription", "take-inventory"},
 		run + "plan-1.json":                   {"commit-plan", "take-inventory"},
 		run + "retake-1.json":                 {"take-inventory"},
 		run + "ask-1.json":                    {"request-approval"},

@@ -26,7 +26,7 @@ var kinds = []kind{
 	{pattern: "closings/*/lock.json", writers: []string{"verify-caller", "write-report", "finish-run"}},
 	{pattern: "closings/*/request.json", writers: []string{"verify-caller"}, once: true},
 	{pattern: "closings/*/verified.json", writers: []string{"verify-caller"}},
-	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory"}},
+	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory", "delete-subscription"}},
 	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan"}, once: true},
 	{pattern: "closings/*/retake-*.json", writers: []string{"take-inventory"}, once: true},
 	{pattern: "closings/*/ask-*.json", writers: []string{"request-approval"}, once: true},

@@ -146,6 +146,22 @@ func TestFinishRunIsCalled(t *testing.T) {
 	}
 }
 
+// Ensure that somebody hears of it when finish-run fails for good: the alarm may publish, and use the topic's key.
+func TestUnfinishedRunsAreHeardOf(t *testing.T) {
+	stack := hub(t, nil)
+	alarm, _ := stack.resource(t, "AWS::CloudWatch::Alarm", func(map[string]any) bool { return true })
+	if got := stack.resolve(alarm["AlarmActions"]); !reflect.DeepEqual(got, []any{"arn:aws:sns:us-east-1:" + hubID + ":quicksight-unsubscribe"}) {
+		t.Errorf("the alarm tells %v", got)
+	}
+	topic, _ := stack.resource(t, "AWS::SNS::TopicPolicy", func(map[string]any) bool { return true })
+	key, _ := stack.resource(t, "AWS::KMS::Key", func(map[string]any) bool { return true })
+	for what, policy := range map[string]any{"the topic": topic["PolicyDocument"], "the key": key["KeyPolicy"]} {
+		if !strings.Contains(fmt.Sprint(policy), "Service:cloudwatch.amazonaws.com") {
+			t.Errorf("%s does not let the alarm in: %v", what, policy)
+		}
+	}
+}
+
 // Ensure that the machine is logged and traced, and that its name is given: its role's and its functions' policies name it.
 func TestMachine(t *testing.T) {
 	stack := hub(t, nil)
