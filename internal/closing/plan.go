@@ -121,7 +121,7 @@ type VPC struct {
 
 // Resource is one thing of EC2's.
 type Resource struct {
-	Kind string `json:"kind"` // as in the id's prefix: "subnet", "sg", "igw", "nat", "vpce", "rtb", "acl", "eigw", "eni", "eipalloc", "dopt", "fl"
+	Kind string `json:"kind"` // as in the id's prefix: "subnet", "sg", "igw", "nat", "vpce", "rtb", "rtbassoc", "acl", "eigw", "eni", "eipalloc", "dopt", "fl"
 	ID   string `json:"id"`
 }
 
