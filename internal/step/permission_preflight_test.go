@@ -99,9 +99,12 @@ func TestAdministratorEvidence(t *testing.T) {
 		"":                                   nil,
 		closing.Unverified:                   nil,
 		"arn:aws:iam::222233334444:user/ana": {true},
-		"arn:aws:sts::222233334444:assumed-role/ops/kim": {true}, // QuickSight names a role's user by role and session
-		"arn:aws:iam::222233334444:user/lee":             {false},
-		"arn:aws:iam::222233334444:root":                 {false},
+		"arn:aws:iam::222233334444:user/staff/ana": {true}, // a path is no part of the name
+		"arn:aws:iam::222233334444:role/ops":       {true},
+		"kim":                                      {true},  // through Identity Center
+		"arn:aws:iam::222233334444:user/lee":       {false}, // a reader
+		"arn:aws:iam::222233334444:role/op":        {false},
+		"arn:aws:iam::222233334444:root":           {false},
 	} {
 		var got []bool
 		for _, e := range administratorEvidence(starter, users) {

@@ -51,19 +51,30 @@ func creationEvidence(ctx context.Context, target aws.Config, region string) (ev
 	return evidence, nil, nil
 }
 
-// administratorEvidence compares a starter with the QuickSight administrators. QuickSight's names are those of IAM users
-// and of role sessions ("role/session"), so that the end of an ARN is what can be compared.
+// administratorEvidence looks for the starter among the QuickSight administrators. Names are all that can be compared, so that it
+// is evidence and no proof.
 func administratorEvidence(starter string, users []closing.User) []closing.Evidence {
 	if starter == "" || starter == closing.Unverified {
 		return nil
 	}
-	_, name, _ := strings.Cut(starter, "/")
 	for _, u := range administrators(users) {
-		if u.ARN == starter || u.Name == name || u.Name == name[strings.LastIndex(name, "/")+1:] {
-			return []closing.Evidence{{About: aboutStarter, For: true, Fact: fmt.Sprintf("%s is the QuickSight user %s with the role %s", starter, u.Name, u.Role)}}
+		if namesake(starter, u.Name) {
+			return []closing.Evidence{{About: aboutStarter, For: true, Fact: fmt.Sprintf("%s bears the name of the QuickSight user %s with the role %s", starter, u.Name, u.Role)}}
 		}
 	}
-	return []closing.Evidence{{About: aboutStarter, For: false, Fact: starter + " is not among the QuickSight users with an administrator's role"}}
+	return []closing.Evidence{{About: aboutStarter, For: false, Fact: starter + " bears the name of no QuickSight user with an administrator's role"}}
+}
+
+// namesake tells whether a starter bears the name of a QuickSight user. QuickSight names IAM users as IAM does, and whoever comes
+// through a role "role/session"; a starter that is no ARN is the session's name of an Identity Center user.
+func namesake(starter, user string) bool {
+	_, resource, isARN := strings.Cut(starter, "::") // IAM is global: its ARNs have no region
+	if !isARN {
+		return user == starter || strings.HasSuffix(user, "/"+starter)
+	}
+	kind, name, _ := strings.Cut(resource[strings.Index(resource, ":")+1:], "/")
+	name = name[strings.LastIndex(name, "/")+1:] // IAM's paths are no part of a name
+	return kind == "user" && user == name || kind == "role" && name != "" && strings.HasPrefix(user, name+"/")
 }
 
 // administrators are the users with an administrator's role.
