@@ -6,19 +6,25 @@
 // position as data, without goroutines or closures: Clone forks it at any moment, Stop, Redrive and the answers to task
 // tokens act on it between two steps.
 //
-//	parse.go, parsebody.go  from JSON to Machine; refuses what is invalid or not implemented
+//	parse.go, parsebody.go  from JSON to machine.go; refuses what is invalid or not implemented
 //	fields.go               the table of fields that it refuses by
-//	execution.go, queue.go  an execution and what is due when
+//	execution.go, queue.go  an execution, and what is due when
+//	branch.go               a thread of states
 //	run.go                  entering and leaving states; Pass, Choice, Wait, Succeed, Fail
 //	task.go, callback.go    Task states, task tokens
 //	fan.go                  Parallel and Map
 //	retry.go, failure.go    errors, Retry, Catch
-//	redrive.go, clone.go    continuing a run that failed, forking one that runs
+//	redrive.go, clone.go    going on after a failure, forking
 //	template.go             Parameters, Arguments, Output, Assign, …
-//	jsonata.go              expressions, through github.com/recolabs/gnata
-//	jsonpath.go, intrinsic.go, choice.go  paths, intrinsic functions, comparisons
+//	evaluation.go           what a template, a path or an expression can see
+//	jsonata.go, native.go   expressions, through github.com/recolabs/gnata
+//	functions.go            what Step Functions adds to JSONata
+//	quick.go                expressions that need no engine
+//	jsonpath.go, filter.go  paths
+//	intrinsic.go, choice.go intrinsic functions, comparisons
 //	history.go, context.go  events, the context object
-//	value.go                JSON values that keep the order of members and the text of numbers
+//	value.go, json.go       JSON values that keep the order of members and the text of numbers
+//	java.go                 texts that AWS's Java shows through
 //
 // Where AWS's documentation and what AWS does differ, what AWS does counts: a comment that says "recorded" rests on a
 // history or an answer recorded from AWS.
