@@ -19,7 +19,8 @@ type Call struct {
 	Params     json.RawMessage `json:"params"`              // canonical: members sorted
 	Resources  []string        `json:"resources,omitempty"` // what a mutating call names
 	Mutating   bool            `json:"mutating,omitempty"`
-	Status     int             `json:"status"` // HTTP; 0: the connection broke
+	Done       bool            `json:"done,omitempty"` // it took effect, whatever the caller was told
+	Status     int             `json:"status"`         // HTTP; 0: the connection broke
 	Error      string          `json:"error,omitempty"`
 	Message    string          `json:"message,omitempty"`
 	Fault      string          `json:"fault,omitempty"` // which fault hit the call

@@ -128,7 +128,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	if err == nil && out.broken == nil {
 		var kept any
 		if out, kept, err = writeResult(r, result); err == nil {
-			call.Response = canonical(kept)
+			call.Done, call.Response = true, canonical(kept)
 		}
 	}
 	if fault != nil && fault.AfterEffect && err == nil {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"quicksight-unsubscribe/internal/approval"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// decideCommand is unsubscribe approve, reject and cancel.
+type decideCommand struct {
+	credentials
+	Closing string `arg:"" help:"The closing, as the request for approval names it: s3://BUCKET/closings/ACCOUNT/RUN"`
+	Reason  string `help:"Why. A rejection and a cancel need one." placeholder:"TEXT"`
+	Name    string `help:"The QuickSight account's name, instead of being asked for it (the account id, where it has no name)." placeholder:"NAME"`
+	JSON    bool   `help:"Print one JSON object."`
+}
+
+// Run shows the plan and sends the decision on exactly that.
+func (c *decideCommand) Run(s *surroundings) error {
+	bucket, prefix, found := strings.Cut(strings.TrimPrefix(c.Closing, "s3://"), "/")
+	if !found || !strings.HasPrefix(c.Closing, "s3://") {
+		return &failure{exitUsage, fmt.Errorf("%q is not of the form s3://BUCKET/closings/ACCOUNT/RUN", c.Closing)}
+	}
+	prefix = strings.TrimSuffix(prefix, "/") + "/"
+	verdict := closing.Verdict(s.verb)
+	if verdict != closing.Approve && c.Reason == "" {
+		return &failure{exitUsage, fmt.Errorf("to %s needs a reason: --reason", verdict)}
+	}
+	cfg, err := c.load(s.ctx)
+	if err != nil {
+		return err
+	}
+	store := record.New(s3.NewFromConfig(cfg), bucket, nil) // read only: no person may write the record
+	folder, execution, err := store.Find(s.ctx, prefix)
+	if errors.Is(err, record.ErrNotFound) {
+		return fmt.Errorf("there is no closing at %s", c.Closing)
+	}
+	if err != nil {
+		return err
+	}
+	ask, err := folder.LatestAsk(s.ctx)
+	if errors.Is(err, record.ErrNotFound) {
+		return fmt.Errorf("nobody has been asked to decide on %s", c.Closing)
+	}
+	if err != nil {
+		return err
+	}
+	plan, err := folder.Plan(s.ctx, record.PlanName(ask.Round), ask.Round)
+	if err != nil {
+		return err
+	}
+	if plan.Digest != ask.Digest {
+		return fmt.Errorf("the plan's digest is %s, and %s is asked about; nothing was decided", plan.Digest, ask.Digest)
+	}
+	printPlan(s.stderr, plan)
+	for _, d := range ask.Difference {
+		fmt.Fprintln(s.stderr, "since the last round:", d)
+	}
+	if verdict == closing.Approve {
+		if err := c.confirm(s, plan); err != nil {
+			return err
+		}
+	}
+	answer, err := c.send(s, cfg, approval.Decision{
+		Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason,
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(s, answer)
+	}
+	fmt.Fprintln(s.stdout, answer.Message)
+	return nil
+}
+
+// confirm has the approver type the QuickSight account's name: who has not looked does not know it.
+func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) error {
+	want, what := plan.Material.AccountID, "the account id"
+	if sub := plan.Material.Subscription; sub != nil && sub.AccountName != "" {
+		want, what = sub.AccountName, "the name of the QuickSight account"
+	}
+	typed := c.Name
+	if typed == "" {
+		fmt.Fprintf(s.stderr, "Approving cannot be undone once the plan is committed. Type %s to approve: ", what)
+		line, err := bufio.NewReader(s.stdin).ReadString('\n')
+		if err != nil && line == "" {
+			return fmt.Errorf("%s was not typed; nothing was decided", what)
+		}
+		typed = strings.TrimSpace(line)
+	}
+	if typed != want {
+		return fmt.Errorf("%q is not %s; nothing was decided", typed, what)
+	}
+	return nil
+}
+
+// send proves who decides and invokes decide-approval.
+func (c *decideCommand) send(s *surroundings, cfg aws.Config, d approval.Decision) (approval.Answer, error) {
+	credentials, err := cfg.Credentials.Retrieve(s.ctx)
+	if err != nil {
+		return approval.Answer{}, fmt.Errorf("your credentials: %w", err)
+	}
+	identity, err := approval.Prove(s.ctx, credentials, cfg.Region, time.Now(), d)
+	if err != nil {
+		return approval.Answer{}, err
+	}
+	payload, err := json.Marshal(approval.Event{Decision: d, Identity: identity})
+	if err != nil {
+		return approval.Answer{}, fmt.Errorf("encode the decision: %w", err)
+	}
+	function, _ := workflow.Lookup("decide-approval")
+	out, err := lambda.NewFromConfig(cfg).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: aws.String(function.Name()), Payload: payload})
+	if err != nil {
+		return approval.Answer{}, fmt.Errorf("send the decision: %w", err)
+	}
+	if out.FunctionError != nil {
+		var refused messages.InvokeResponse_Error
+		if err := json.Unmarshal(out.Payload, &refused); err != nil {
+			return approval.Answer{}, fmt.Errorf("decide-approval failed: %s", out.Payload)
+		}
+		return approval.Answer{}, fmt.Errorf("%s (%s)", refused.Message, refused.Type)
+	}
+	var answer approval.Answer
+	if err := json.Unmarshal(out.Payload, &answer); err != nil {
+		return approval.Answer{}, fmt.Errorf("the answer of decide-approval: %w", err)
+	}
+	return answer, nil
+}

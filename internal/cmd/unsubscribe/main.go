@@ -1,0 +1,110 @@
+// Command unsubscribe plans, starts, approves and replays the closing of Amazon QuickSight accounts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes. A script can tell a closing that did not come out from a command that could not be carried out.
+const (
+	exitUnmet     = 1   // the workflow failed, or a story's expectation is not met
+	exitUsage     = 2   // the command line, or a story's files, are wrong
+	exitUnknown   = 3   // the emulator lacks an operation
+	exitUnused    = 4   // a fault or a line of the script never came to pass
+	exitInvariant = 5   // something happened that no story may show
+	exitInterrupt = 130 // Ctrl-C
+)
+
+// commands is the command line.
+type commands struct {
+	Plan    planCommand   `cmd:"" help:"Show what closing an account would destroy, read-only and without any deployment."`
+	Close   closeCommand  `cmd:"" help:"Start the closing of an account."`
+	Approve decideCommand `cmd:"" help:"Approve the plan of a closing."`
+	Reject  decideCommand `cmd:"" help:"Reject the plan of a closing."`
+	Cancel  decideCommand `cmd:"" help:"Cancel an approved closing before its point of no return."`
+	Replay  replayCommand `cmd:"" help:"Replay stories against the embedded AWS."`
+}
+
+// failure is an error with the exit code that goes with it.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings passed in.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("unsubscribe"),
+		kong.Description("Closes Amazon QuickSight accounts: plan, approval, deletion, report."),
+		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(code int) { panic(exit(code)) }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "unsubscribe:", err)
+		return exitUsage
+	}
+	return parse(parser, args, func(k *kong.Context) error {
+		return k.Run(&surroundings{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, verb: k.Selected().Name})
+	}, stderr)
+}
+
+// surroundings is what a command works with.
+type surroundings struct {
+	ctx            context.Context //nolint:containedctx // a command's whole life
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	verb           string // the command's name, for those that share their code
+}
+
+// exit is how --help ends the program.
+type exit int
+
+func parse(parser *kong.Kong, args []string, command func(*kong.Context) error, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			asked, ok := r.(exit)
+			if !ok {
+				panic(r)
+			}
+			code = int(asked)
+		}
+	}()
+	k, err := parser.Parse(args)
+	if err != nil {
+		parser.Errorf("%s", err)
+		return exitUsage
+	}
+	err = command(k)
+	var f *failure
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &f):
+		if f.err != nil {
+			fmt.Fprintln(stderr, "unsubscribe:", f.err)
+		}
+		return f.code
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "unsubscribe: interrupted")
+		return exitInterrupt
+	default:
+		fmt.Fprintln(stderr, "unsubscribe:", err)
+		return exitUnmet
+	}
+}

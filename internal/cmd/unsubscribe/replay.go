@@ -1,0 +1,127 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/replay"
+)
+
+// replayCommand is unsubscribe replay.
+type replayCommand struct {
+	Stories  []string          `arg:"" optional:"" help:"Names of stories, or folders. All, if none is given."`
+	Events   string            `help:"The folder that holds the stories." default:"events" type:"path"`
+	JSON     bool              `help:"Print one JSON object per story and line."`
+	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story." type:"path"`
+	Assume   map[string]string `help:"Answer a question that only AWS can answer another way: NAME=SETTING." placeholder:"NAME=SETTING"`
+	PageSize int               `help:"Force pages of this size on every list call." default:"0"`
+	Seed     uint64            `help:"Seed of the retries' jitter." default:"1"`
+}
+
+// Run replays the stories in turn.
+func (c *replayCommand) Run(s *surroundings) error {
+	stories, err := c.load()
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	var worst *failure
+	for _, story := range stories {
+		run, err := replay.Play(s.ctx, story, replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed})
+		if err != nil {
+			return &failure{exitUsage, err}
+		}
+		if c.Journal != "" {
+			if err := writeJournal(filepath.Join(c.Journal, story.Name+".jsonl"), run.Calls); err != nil {
+				return err
+			}
+		}
+		summary := run.Judge()
+		switch {
+		case c.JSON:
+			line, err := json.Marshal(summary)
+			if err != nil {
+				return fmt.Errorf("encode the summary of %s: %w", story.Name, err)
+			}
+			fmt.Fprintln(s.stdout, string(line))
+		case len(stories) == 1:
+			run.Timeline(s.stdout)
+			run.Line(s.stdout, summary)
+		default:
+			run.Line(s.stdout, summary)
+		}
+		if f := verdict(run, summary); f != nil && (worst == nil || f.code > worst.code) {
+			worst = f
+		}
+	}
+	if !c.JSON {
+		replay.PrintAssumptions(s.stdout, c.Assume)
+	}
+	if worst != nil {
+		return worst
+	}
+	return nil
+}
+
+// load finds the stories that were named: by name below the events folder, or by path.
+func (c *replayCommand) load() ([]*replay.Story, error) {
+	if len(c.Stories) == 0 {
+		return replay.LoadAll(c.Events)
+	}
+	var stories []*replay.Story
+	for _, name := range c.Stories {
+		dir := filepath.Join(c.Events, name)
+		if strings.ContainsRune(name, filepath.Separator) {
+			dir = name
+		}
+		if _, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("there is no story %q: %w", name, err)
+		}
+		story, err := replay.Load(dir)
+		if err != nil {
+			return nil, err
+		}
+		stories = append(stories, story)
+	}
+	return stories, nil
+}
+
+// verdict is the failure that a run amounts to; nil: its story is met.
+func verdict(run *replay.Run, s replay.Summary) *failure {
+	told := func(code int, why []string) *failure {
+		return &failure{code, fmt.Errorf("%s: %s (%d in all)", s.Story, why[0], len(why))}
+	}
+	switch {
+	case len(run.Unknown()) > 0:
+		return told(exitUnknown, run.Unknown())
+	case len(s.Broken) > 0:
+		return told(exitInvariant, s.Broken)
+	case len(run.Unused()) > 0:
+		return told(exitUnused, run.Unused())
+	case len(s.Unmet) > 0:
+		return told(exitUnmet, s.Unmet)
+	}
+	return nil
+}
+
+func writeJournal(path string, calls []emulator.Call) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	var out strings.Builder
+	for _, call := range calls {
+		line, err := json.Marshal(call)
+		if err != nil {
+			return fmt.Errorf("encode the journal: %w", err)
+		}
+		out.Write(line)
+		out.WriteByte('\n')
+	}
+	if err := os.WriteFile(path, []byte(out.String()), 0o644); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package replay
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Check lists what the story expected and did not get.
+func (r *Run) Check() []string {
+	var unmet []string
+	miss := func(what string, want, got any) {
+		unmet = append(unmet, fmt.Sprintf("%s: want %v, got %v", what, want, got))
+	}
+	want := r.Story.Expect
+	if want.Refusal != r.Refusal {
+		miss("StartExecution's refusal", want.Refusal, cmp.Or(r.Refusal, "none"))
+	}
+	if want.Refusal != "" {
+		return append(unmet, r.unused...)
+	}
+	first := r.Executions[0]
+	if got := first.outcome(); got != want.Outcome {
+		miss("outcome", want.Outcome, got)
+	}
+	var status []string
+	for _, e := range r.Executions {
+		status = append(status, string(e.Status()))
+	}
+	if !slices.Equal(status, want.Status) {
+		miss("status", want.Status, status)
+	}
+	if want.Path != nil && !slices.Equal(folded(first.Path()), want.Path) {
+		miss("path", strings.Join(want.Path, " > "), strings.Join(folded(first.Path()), " > "))
+	}
+	text, code := "", ""
+	if first.Report != nil {
+		encoded, err := json.Marshal(first.Report)
+		if err != nil {
+			unmet = append(unmet, "the report cannot be encoded: "+err.Error())
+		}
+		text = string(encoded)
+		if first.Report.Failure != nil {
+			code = first.Report.Failure.Error
+		}
+	}
+	if want.Error != "" && code != want.Error {
+		miss("the report's error", want.Error, code)
+	}
+	for _, says := range want.Says {
+		if !strings.Contains(text, says) {
+			miss("the report says", says, text)
+		}
+	}
+	s := r.Summary()
+	number := func(what string, want *int, got int) {
+		if want != nil && *want != got {
+			miss(what, *want, got)
+		}
+	}
+	number("mutations", want.Mutations, s.Mutations)
+	number("refused calls", want.Refused, s.RefusedCalls)
+	for _, operation := range slices.Sorted(maps.Keys(want.Calls)) {
+		if want.Calls[operation] != s.Calls[operation] {
+			miss("calls of "+operation, want.Calls[operation], s.Calls[operation])
+		}
+	}
+	if reads := r.reads(); want.Reads > 0 && reads > want.Reads {
+		miss("reads at most", want.Reads, reads)
+	}
+	if s.Calls["sns:Publish"] < want.Notices {
+		miss("notices at least", want.Notices, s.Calls["sns:Publish"])
+	}
+	world := ids(r.After)
+	for _, id := range want.Gone {
+		if world[id] != "" {
+			miss("gone", id, "it is still there")
+		}
+	}
+	for _, id := range want.There {
+		if world[id] == "" {
+			miss("there", id, "it is gone")
+		}
+	}
+	if want.Protected != nil {
+		if qs := r.After.Accounts[first.account()].QuickSight; qs == nil || *qs.TerminationProtection != *want.Protected {
+			miss("termination protection", *want.Protected, !*want.Protected)
+		}
+	}
+	unmet = append(unmet, r.unused...)
+	return append(unmet, r.answers...)
+}
+
+// reads counts the calls that neither change the target nor touch our own record, notices and executions.
+func (r *Run) reads() int {
+	n := 0
+	for _, call := range r.Calls {
+		switch call.Service {
+		case "s3", "sns", "states", "ssm":
+		default:
+			if !call.Mutating {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// folded is a path without the states that only route or wait: a reader's path. Repetitions of a loop stand once.
+func folded(path []string) []string {
+	var out []string
+	for _, state := range path {
+		if strings.HasSuffix(state, "?") || strings.HasPrefix(state, "Wait ") {
+			continue
+		}
+		if len(out) == 0 || out[len(out)-1] != state {
+			out = append(out, state)
+		}
+	}
+	return out
+}

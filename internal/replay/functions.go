@@ -1,0 +1,50 @@
+package replay
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"quicksight-unsubscribe/internal/approval"
+	"quicksight-unsubscribe/internal/boot"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/step"
+)
+
+// functions makes every function as its main does, on the replay's host. internal/rule holds that each main starts the same step.
+func (p *player) makeFunctions() map[string]boot.Function {
+	return map[string]boot.Function{
+		"verify-caller":       boot.Handler(step.VerifyCaller, p.host("verify-caller")),
+		"take-inventory":      boot.Handler(step.TakeInventory, p.host("take-inventory")),
+		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter")),
+		"request-approval":    boot.Handler(step.RequestApproval, p.host("request-approval")),
+		"decide-approval":     boot.Handler(approval.Decide, p.host("decide-approval")),
+		"commit-plan":         boot.Handler(step.CommitPlan, p.host("commit-plan")),
+		"delete-subscription": boot.Handler(step.DeleteSubscription, p.host("delete-subscription")),
+		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory")),
+		"delete-vpc":          boot.Handler(step.DeleteVPC, p.host("delete-vpc")),
+		"write-report":        boot.Handler(step.WriteReport, p.host("write-report")),
+		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run")),
+	}
+}
+
+func (p *player) host(folder string) boot.Host {
+	environment := p.run.hub.environment(p.story.Config)
+	return boot.Host{
+		Lookup: func(name string) (string, bool) { value, set := environment[name]; return value, set },
+		AWS:    p.config(accessKey(folder)),
+		Logs:   io.Discard, SkipGuard: p.options.WithoutGuard,
+	}
+}
+
+// config is the SDK configuration of somebody with this access key, through the emulator.
+func (p *player) config(key string) aws.Config {
+	return aws.Config{
+		Region:      p.run.hub.region,
+		Credentials: credentials.NewStaticCredentialsProvider(key, emulator.DefaultSecret, ""),
+		HTTPClient:  &http.Client{Transport: transport{p.aws}},
+		Retryer:     boot.VirtualRetryer,
+	}
+}

@@ -1,0 +1,197 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
+)
+
+// Invariants are what holds in every story, whatever it expects.
+func (r *Run) Invariants() []string {
+	var broken []string
+	broken = append(broken, r.commitBeforeChange()...)
+	broken = append(broken, r.writersAsDesigned()...)
+	broken = append(broken, r.tokensStaySecret()...)
+	broken = append(broken, r.othersUntouched()...)
+	return broken
+}
+
+// commitBeforeChange holds that no call changed the target before a commit of the run that made it, and that each changed only
+// what the committed plan names.
+func (r *Run) commitBeforeChange() []string {
+	var broken []string
+	committed := map[string]bool{}
+	for _, call := range r.Calls {
+		if call.Invocation == "" {
+			continue // a person's, around the workflow
+		}
+		name := executionOf(call.Invocation)
+		if call.Service == "s3" && call.Operation == "PutObject" && call.Done && strings.HasSuffix(keyOf(call), "/commit.json") {
+			committed[name] = true
+		}
+		if !call.Mutating || !call.Done {
+			continue
+		}
+		e := r.byName(name)
+		switch {
+		case e == nil || !committed[name]:
+			broken = append(broken, fmt.Sprintf("%s changed %s before a commit (call %d, by %s)", operationOf(call), strings.Join(call.Resources, ", "), call.Seq, call.Invocation))
+		case e.plan == nil:
+			broken = append(broken, fmt.Sprintf("%s was called by a run whose committed plan cannot be read (call %d)", operationOf(call), call.Seq))
+		default:
+			for _, id := range call.Resources {
+				if !e.plan.Material.Names(id) {
+					broken = append(broken, fmt.Sprintf("%s changed %s, which the plan does not name (call %d)", operationOf(call), id, call.Seq))
+				}
+			}
+		}
+	}
+	return broken
+}
+
+// writer says which functions may write a kind of object.
+type writer struct {
+	kind      string // part of the key
+	functions []string
+}
+
+// writers is the record's design.
+var writers = []writer{
+	{"/lock.json", []string{"verify-caller", "write-report", "finish-run"}},
+	{"/request.json", []string{"verify-caller"}},
+	{"/verified.json", []string{"verify-caller"}},
+	{"/inventory-", []string{"take-inventory", "delete-subscription"}},
+	{"/plan-", []string{"take-inventory", "commit-plan"}},
+	{"/retake-", []string{"take-inventory"}},
+	{"/ask-", []string{"request-approval"}},
+	{"/token.json", []string{"request-approval"}},
+	{"/decisions/", []string{"decide-approval"}},
+	{"/seal.json", []string{"commit-plan", "decide-approval"}},
+	{"/commit.json", []string{"commit-plan"}},
+	{"/acts/", []string{"delete-subscription", "delete-directory", "delete-vpc", "finish-run"}},
+	{"/report-", []string{"write-report", "finish-run"}},
+}
+
+// writersAsDesigned holds that each kind of object in the record was written by its own functions alone.
+func (r *Run) writersAsDesigned() []string {
+	var broken []string
+	for _, call := range r.Calls {
+		if call.Service != "s3" || !call.Done || call.Operation != "PutObject" && call.Operation != "DeleteObject" {
+			continue
+		}
+		i := slices.IndexFunc(writers, func(w writer) bool { return strings.Contains(keyOf(call), w.kind) })
+		if i < 0 || call.Operation == "DeleteObject" || !slices.ContainsFunc(writers[i].functions, func(f string) bool {
+			return strings.HasSuffix(call.Principal, "-"+f)
+		}) {
+			broken = append(broken, fmt.Sprintf("%s by %s: %s is not its to write", operationOf(call), call.Principal, keyOf(call)))
+		}
+	}
+	return broken
+}
+
+// tokensStaySecret holds that a task token is found nowhere but in the doorbell's object and in the call that rings it.
+func (r *Run) tokensStaySecret() []string {
+	var broken []string
+	for _, token := range r.tokens() {
+		for _, call := range r.Calls {
+			if !strings.Contains(string(call.Params)+string(call.Response)+call.Message, token) {
+				continue
+			}
+			doorbell := call.Service == "states" || strings.HasSuffix(keyOf(call), "/token.json")
+			if !doorbell {
+				broken = append(broken, fmt.Sprintf("%s carries a task token (call %d)", operationOf(call), call.Seq))
+			}
+		}
+	}
+	return broken
+}
+
+// others notes a change that somebody else made, so that it is not laid to the workflow's account.
+func (r *Run) others(before, after map[string]string) {
+	for id, content := range after {
+		if before[id] != content {
+			r.baseline[id] = content
+		}
+	}
+	for id := range before {
+		if _, still := after[id]; !still {
+			delete(r.baseline, id)
+		}
+	}
+}
+
+// othersUntouched holds that everything which is gone or another at the end was named by a committed plan, or went with something
+// that was.
+func (r *Run) othersUntouched() []string {
+	var broken []string
+	after := ids(r.After)
+	for _, id := range sorted(r.baseline) {
+		content, still := after[id]
+		switch {
+		case still && (content == r.baseline[id] || r.left(id)), r.planned(id):
+		case still:
+			broken = append(broken, fmt.Sprintf("%s is no longer as it was, and no committed plan names it: %s, was %s", id, content, r.baseline[id]))
+		default:
+			broken = append(broken, fmt.Sprintf("%s is gone, and no committed plan names it", id))
+		}
+	}
+	return broken
+}
+
+// left tells whether a committed plan reports a thing and leaves it: an address stays, and loses the gateway that it was mapped to.
+func (r *Run) left(id string) bool {
+	return slices.ContainsFunc(r.Executions, func(e *Execution) bool {
+		return e.plan != nil && slices.ContainsFunc(e.plan.Material.VPC.Left, func(left closing.Resource) bool { return left.ID == id })
+	})
+}
+
+// planned tells whether a committed plan covers the loss of a thing: it names it, or the thing that it was part of.
+func (r *Run) planned(id string) bool {
+	content := r.baseline[id]
+	for _, e := range r.Executions {
+		if e.plan == nil {
+			continue
+		}
+		m := e.plan.Material
+		owners := []string{}
+		if m.Directory.Fate == closing.FateDelete {
+			owners = append(owners, m.Directory.ID)
+		}
+		if m.VPC.Fate == closing.FateDelete {
+			owners = append(owners, m.VPC.ID) // its default group, ACL and main route table go with it
+			for _, resource := range m.VPC.Resources {
+				owners = append(owners, resource.ID) // a gateway's or an endpoint's interface goes with it
+			}
+		}
+		for _, connection := range m.VPCConnections {
+			owners = append(owners, connection.ID)
+		}
+		partOf := func(owner string) bool { return strings.Contains(content, `"`+owner+`"`) }
+		quickSight := m.Subscription != nil && strings.HasPrefix(id, "arn:aws:quicksight:") && strings.Contains(id, ":"+m.AccountID+":")
+		if m.Names(id) || quickSight || slices.ContainsFunc(owners, partOf) {
+			return true
+		}
+	}
+	return false
+}
+
+// executionOf is the execution's name in an invocation's label.
+func executionOf(invocation string) string {
+	name, _, _ := strings.Cut(invocation, "/")
+	return name
+}
+
+// keyOf is the key of the object that a call to S3 is about, "" for other calls.
+func keyOf(call emulator.Call) string {
+	var params struct{ Key string }
+	if call.Service != "s3" || json.Unmarshal(call.Params, &params) != nil {
+		return ""
+	}
+	return params.Key
+}
+
+func operationOf(call emulator.Call) string { return call.Service + ":" + call.Operation }

@@ -1,0 +1,144 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda/messages"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// tasks are the functions behind one execution's states.
+type tasks struct {
+	player    *player
+	execution *Execution
+}
+
+// Do invokes the function of a task, as Lambda would, at the present virtual moment.
+func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
+	if task.Token != "" {
+		t.execution.tokens = append(t.execution.tokens, task.Token)
+	}
+	folder := workflow.FolderOf(task.Function)
+	if folder == "" {
+		return asl.Outcome{Failed: true, Error: "Lambda.ResourceNotFoundException", Cause: "Function not found: " + task.Function}
+	}
+	label := fmt.Sprintf("%s/%s#%d.%d", t.execution.Name, task.State, task.Visit, task.Attempt)
+	lost := t.player.failure(task.State)
+	if lost != nil && !lost.After {
+		return asl.Outcome{Failed: true, Error: lost.Error, Cause: "the story makes Lambda refuse the invocation", After: invokeLatency}
+	}
+	out := t.player.invoke(ctx, folder, label, task.Payload)
+	if lost != nil {
+		return asl.Outcome{Failed: true, Error: lost.Error, Cause: "the story loses the function's answer", After: out.After}
+	}
+	return out
+}
+
+// invokeLatency is what an invocation takes beside its calls.
+const invokeLatency = 20 * time.Millisecond
+
+// invoke runs a function on a clock that stands still, and tells how long its calls took.
+func (p *player) invoke(ctx context.Context, folder, label string, payload json.RawMessage) asl.Outcome {
+	f, _ := workflow.Lookup(folder)
+	ctx = lambdacontext.NewContext(context.WithValue(ctx, labelKey{}, label), &lambdacontext.LambdaContext{AwsRequestID: label})
+	ctx = clock.Virtual(ctx, p.now, f.Timeout)
+	out, err := p.functions[folder](ctx, payload)
+	took := clock.Elapsed(ctx) + invokeLatency
+	if took >= f.Timeout {
+		return asl.Outcome{
+			Failed: true, Error: "Sandbox.Timedout", After: f.Timeout,
+			Cause: fmt.Sprintf(`{"errorType":"Sandbox.Timedout","errorMessage":"Error: Task timed out after %.2f seconds"}`, f.Timeout.Seconds()),
+		}
+	}
+	if err != nil {
+		var failed messages.InvokeResponse_Error
+		if !errors.As(err, &failed) {
+			panic(fmt.Sprintf("replay: %s returned an error that Lambda would not name: %v", label, err)) // boot's promise
+		}
+		cause, err := json.Marshal(failed)
+		if err != nil {
+			panic(fmt.Sprintf("replay: encode the error of %s: %v", label, err)) // a struct of strings
+		}
+		return asl.Outcome{Failed: true, Error: failed.Type, Cause: string(cause), After: took}
+	}
+	return asl.Outcome{Output: out, After: took}
+}
+
+// armedFailure counts the invocations that a failure matches.
+type armedFailure struct {
+	Failure
+	seen, fired int
+}
+
+// failure is what the story wants to go wrong with this invocation of a state's function, or nil.
+func (p *player) failure(state string) *Failure {
+	for i := range p.failures {
+		f := &p.failures[i]
+		if f.State != state {
+			continue
+		}
+		f.seen++
+		if first := max(f.Nth, 1); f.seen >= first && f.seen < first+max(f.Times, 1) {
+			f.fired++
+			return &f.Failure
+		}
+	}
+	return nil
+}
+
+type labelKey struct{}
+
+// transport carries a function's calls to the emulator: it labels them with the invocation, and spends their time.
+type transport struct{ aws *emulator.AWS }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx := r.Context()
+	if clock.Remaining(ctx) <= 0 {
+		return nil, context.DeadlineExceeded // Lambda has ended the function by now
+	}
+	if label, ok := ctx.Value(labelKey{}).(string); ok {
+		r = r.Clone(ctx)
+		r.Header.Set(emulator.InvocationHeader, label)
+	}
+	resp, err := t.aws.RoundTrip(r)
+	var lost *emulator.LostError
+	if errors.As(err, &lost) {
+		clock.Spend(ctx, lost.Latency)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if nanoseconds, err := strconv.ParseInt(resp.Header.Get(emulator.LatencyHeader), 10, 64); err == nil {
+		clock.Spend(ctx, time.Duration(nanoseconds))
+	}
+	return resp, nil
+}
+
+// stateOf and visitOf take the label of an invocation apart: "run-1/Delete VPC#3.1" is state "Delete VPC", visit 3.
+func stateOf(invocation string) string {
+	_, rest, _ := strings.Cut(invocation, "/")
+	state, _, _ := strings.Cut(rest, "#")
+	return state
+}
+
+func visitOf(invocation string) int {
+	_, rest, _ := strings.Cut(invocation, "#")
+	visit, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(visit)
+	if err != nil {
+		return 0
+	}
+	return n
+}

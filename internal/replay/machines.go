@@ -1,0 +1,143 @@
+package replay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// The player is the Step Functions side of the emulator: emulator.Machines.
+
+// StartExecution begins an execution of the machine. It refuses what StartExecution refuses.
+// https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+func (p *player) StartExecution(machine, name, input string) (string, time.Time, error) {
+	if machine != p.run.hub.machine() {
+		return "", time.Time{}, refusal("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+machine+"'")
+	}
+	if len(input) > closing.MaxRequestBytes {
+		return "", time.Time{}, refusal("InvalidExecutionInput", fmt.Sprintf("Input exceeds the maximum of %d bytes", closing.MaxRequestBytes))
+	}
+	if !json.Valid([]byte(input)) {
+		return "", time.Time{}, refusal("InvalidExecutionInput", "Invalid State Machine Execution Input: 'the input is not JSON'")
+	}
+	arn := p.run.hub.execution(name)
+	for _, e := range p.run.Executions {
+		if e.ARN == arn {
+			return "", time.Time{}, refusal("ExecutionAlreadyExists", "Execution Already Exists: '"+arn+"'")
+		}
+	}
+	e := &Execution{Name: name, ARN: arn, Input: []byte(input)}
+	e.Execution = p.machine.Start(asl.Options{
+		Name: name, ARN: arn, StateMachineARN: machine, StateMachineName: workflow.Prefix,
+		RoleARN: fmt.Sprintf("arn:aws:iam::%s:role/%s-machine", p.run.hub.account, workflow.Prefix),
+		Input:   e.Input, Start: p.now, Tasks: tasks{player: p, execution: e},
+		Random: p.random.Float64,
+		UUID: func() string {
+			p.uuids++
+			return fmt.Sprintf("00000000-0000-4000-8000-%012d", p.uuids)
+		},
+	})
+	p.run.Executions = append(p.run.Executions, e)
+	return arn, p.now, nil
+}
+
+func (p *player) find(arn string) *Execution {
+	for _, e := range p.run.Executions {
+		if e.ARN == arn {
+			return e
+		}
+	}
+	return nil
+}
+
+// DescribeExecution says how an execution stands.
+func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
+	e := p.find(arn)
+	if e == nil {
+		return emulator.Execution{}, false
+	}
+	d := emulator.Execution{
+		ARN: e.ARN, Name: e.Name, StateMachineARN: p.run.hub.machine(), Status: string(e.Status()), Start: e.StartTime(),
+		Input: e.Input, Output: e.Output(), Error: e.Error(), Cause: e.Cause(), RedriveCount: e.RedriveCount(),
+	}
+	if d.Status != string(asl.Running) {
+		d.Stop = e.Stopped()
+	}
+	return d, true
+}
+
+// SendTaskSuccess rings the doorbell of whichever execution owns the token.
+func (p *player) SendTaskSuccess(token, output string) error {
+	return p.ring(func(e *Execution) error { return e.SendTaskSuccess(p.now, token, json.RawMessage(output)) })
+}
+
+// SendTaskFailure fails the task that owns the token.
+func (p *player) SendTaskFailure(token, name, cause string) error {
+	return p.ring(func(e *Execution) error { return e.SendTaskFailure(p.now, token, name, cause) })
+}
+
+// SendTaskHeartbeat prolongs the task that owns the token.
+func (p *player) SendTaskHeartbeat(token string) error {
+	return p.ring(func(e *Execution) error { return e.SendTaskHeartbeat(p.now, token) })
+}
+
+// ring tries the executions in turn: only one of them knows a token.
+func (p *player) ring(send func(*Execution) error) error {
+	var err error = asl.ErrInvalidToken
+	for _, e := range p.run.Executions {
+		if err = send(e); !errors.Is(err, asl.ErrInvalidToken) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, asl.ErrTaskTimedOut):
+		return refusal("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+	case errors.Is(err, asl.ErrTaskDoesNotExist):
+		return refusal("TaskDoesNotExist", err.Error())
+	case errors.Is(err, asl.ErrInvalidOutput):
+		return refusal("InvalidOutput", err.Error())
+	default:
+		return refusal("InvalidToken", "Invalid Token: 'Invalid token'")
+	}
+}
+
+// StopExecution aborts an execution.
+func (p *player) StopExecution(arn, name, cause string) (time.Time, error) {
+	e := p.find(arn)
+	if e == nil {
+		return time.Time{}, refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
+	}
+	if e.Status() == asl.Running {
+		e.Stop(p.now, name, cause)
+	}
+	return e.Stopped(), nil
+}
+
+// RedriveExecution goes on with an execution that failed.
+func (p *player) RedriveExecution(arn string) (time.Time, error) {
+	e := p.find(arn)
+	if e == nil {
+		return time.Time{}, refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
+	}
+	if err := e.Redrive(p.now); err != nil {
+		return time.Time{}, refusal("ExecutionNotRedrivable", err.Error())
+	}
+	return p.now, nil
+}
+
+func refusal(code, message string) error {
+	return &emulator.APIError{Code: code, Message: message, Status: http.StatusBadRequest}
+}
+
+// executionName is the last part of an execution's ARN.
+func executionName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

@@ -1,0 +1,136 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/smithy-go"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// start starts an execution as the story's starter does: through the API. The first refusal is the story's, any later one an
+// error.
+func (p *player) start(ctx context.Context, input []byte, name string) error {
+	starter := p.story.StartedBy
+	if starter == "" {
+		starter = operator
+	}
+	client, err := p.console(starter)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		name = fmt.Sprintf("run-%d", len(p.run.Executions)+1)
+	}
+	in := &sfn.StartExecutionInput{StateMachineArn: aws.String(p.run.hub.machine()), Input: aws.String(string(input)), Name: &name}
+	_, err = client.StartExecution(p.outside(ctx), in)
+	var refused smithy.APIError
+	if errors.As(err, &refused) && len(p.run.Executions) == 0 {
+		p.run.Refusal = refused.ErrorCode()
+		return nil
+	}
+	return err
+}
+
+// stop presses the console's Stop button.
+func (p *player) stop(ctx context.Context, e *Execution) error {
+	client, err := p.console(operator)
+	if err != nil {
+		return err
+	}
+	_, err = client.StopExecution(p.outside(ctx), &sfn.StopExecutionInput{ExecutionArn: &e.ARN})
+	return err
+}
+
+// redrive presses the console's Redrive button.
+func (p *player) redrive(ctx context.Context, e *Execution) error {
+	client, err := p.console(operator)
+	if err != nil {
+		return err
+	}
+	_, err = client.RedriveExecution(p.outside(ctx), &sfn.RedriveExecutionInput{ExecutionArn: &e.ARN})
+	return err
+}
+
+// console is Step Functions in the hands of a person.
+func (p *player) console(name string) (*sfn.Client, error) {
+	cfg, err := p.credentialsOf(name)
+	if err != nil {
+		return nil, err
+	}
+	return sfn.NewFromConfig(cfg, func(o *sfn.Options) { o.IdempotencyTokenProvider = nil }), nil
+}
+
+// credentialsOf is the configuration with which a person of the world signs.
+func (p *player) credentialsOf(name string) (aws.Config, error) {
+	who := person(p.aws.World(), name)
+	if who == nil {
+		return aws.Config{}, fmt.Errorf("the world has no principal named %q", name)
+	}
+	cfg := p.config(who.AccessKeyID)
+	cfg.Credentials = credentials.NewStaticCredentialsProvider(who.AccessKeyID, who.SecretAccessKey, "")
+	return cfg, nil
+}
+
+// outside is the context of somebody who is not one of our functions.
+func (p *player) outside(ctx context.Context) context.Context {
+	return clock.Virtual(ctx, p.now, time.Hour)
+}
+
+// finish brings the end of an execution to finish-run, as the rule, the delay queue and Lambda's poller would.
+func (p *player) finish(e *Execution, at time.Time) {
+	status, name, cause := string(e.Status()), e.Error(), e.Cause()
+	p.schedule(at.Add(workflow.FinishDelay), func(ctx context.Context) error {
+		event, err := p.statusChange(e, status, name, cause, at)
+		if err != nil {
+			return err
+		}
+		p.finishes++
+		out := p.invoke(ctx, "finish-run", fmt.Sprintf("%s/finish-run#%d.1", e.Name, p.finishes), event)
+		if out.Failed {
+			p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run failed: %s: %s", out.Error, out.Cause))
+		}
+		return nil
+	})
+}
+
+// statusChange is the message that finish-run gets: EventBridge's event in a message of the queue.
+// https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
+func (p *player) statusChange(e *Execution, status, name, cause string, at time.Time) (json.RawMessage, error) {
+	detail := map[string]any{
+		"executionArn": e.ARN, "stateMachineArn": p.run.hub.machine(), "name": e.Name, "status": status,
+		"startDate": e.StartTime().UnixMilli(), "stopDate": at.UnixMilli(), "input": string(e.Input), "output": nil,
+		"inputDetails": map[string]any{"included": true}, "outputDetails": nil,
+	}
+	if name != "" {
+		detail["error"], detail["cause"] = name, cause
+	}
+	body, err := json.Marshal(map[string]any{
+		"version": "0", "id": fmt.Sprintf("00000000-0000-4000-9000-%012d", p.finishes+1), "detail-type": "Step Functions Execution Status Change",
+		"source": "aws.states", "account": p.run.hub.account, "time": at.Format(time.RFC3339), "region": p.run.hub.region,
+		"resources": []string{e.ARN}, "detail": detail,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode the status change: %w", err)
+	}
+	message, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
+		"messageId": fmt.Sprintf("%s-%s", e.Name, status), "receiptHandle": "handle", "body": string(body), "attributes": map[string]string{},
+		"messageAttributes": map[string]any{}, "eventSource": "aws:sqs", "eventSourceARN": p.run.hub.arn("sqs", "quicksight-unsubscribe-finish"),
+		"awsRegion": p.run.hub.region,
+	}}})
+	if err != nil {
+		return nil, fmt.Errorf("encode the queue's message: %w", err)
+	}
+	return message, nil
+}
+
+var _ emulator.Machines = (*player)(nil)

@@ -1,0 +1,282 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/boot"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// Options say how a story is run.
+type Options struct {
+	Assumptions map[string]string // settings other than the defaults; what the story itself fixes wins
+	PageSize    int               // of every list call; 0: AWS's own sizes
+	Seed        uint64            // of jitter
+	// For the removal test: a guard, an emulator's rule or a state's retrier that is taken away.
+	WithoutGuard string
+	WithoutRule  string
+	Definition   []byte // another machine than the synthesized one
+}
+
+// Run is a story that was run.
+type Run struct {
+	Story      *Story
+	Executions []*Execution
+	Calls      []emulator.Call
+	Before     *emulator.World
+	After      *emulator.World
+	Started    time.Time // virtual
+	Ended      time.Time // virtual
+	Took       time.Duration
+	Refusal    string // why StartExecution refused the story's event
+
+	hub      hub
+	baseline map[string]string // by id: what the workflow found, and what others changed since
+
+	unknown []string
+	unused  []string // faults, failures and lines of the script that never came to pass
+	answers []string // answers to people that were not the expected ones
+	aws     *emulator.AWS
+}
+
+// Execution is one execution of the machine.
+type Execution struct {
+	*asl.Execution
+	Name, ARN string
+	Input     []byte
+	Report    *closing.Report // the last one; nil: none
+	Folder    string          // its closing folder, "" where it has none
+
+	plan   *closing.Plan // that was committed; nil: none
+	tokens []string      // task tokens that it handed out
+}
+
+// Unknown lists the operations that the emulator does not know.
+func (r *Run) Unknown() []string { return r.unknown }
+
+// Unused lists the faults, failures and lines of the script that never came to pass.
+func (r *Run) Unused() []string { return r.unused }
+
+// horizon bounds a story: an execution lasts a year at most.
+const horizon = 400 * 24 * time.Hour
+
+// Play runs a story to its end: until nothing is due any more. An error is a story that cannot be run; what a story expected
+// and did not get is for Check.
+func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
+	began := time.Now()
+	p, err := newPlayer(story, o)
+	if err != nil {
+		return nil, fmt.Errorf("story %s: %w", story.Name, err)
+	}
+	if err := p.start(ctx, story.Event, ""); err != nil {
+		return nil, fmt.Errorf("story %s: %w", story.Name, err)
+	}
+	p.observe()
+	for {
+		at, due := p.next()
+		if !due {
+			break
+		}
+		if at.Sub(p.run.Started) > horizon {
+			return nil, fmt.Errorf("story %s: it has not ended after %s of virtual time", story.Name, horizon)
+		}
+		p.now = at
+		p.advance(ctx)
+		p.observe()
+		if err := p.perform(ctx); err != nil {
+			return nil, fmt.Errorf("story %s: %w", story.Name, err)
+		}
+		p.observe()
+	}
+	if err := p.close(ctx); err != nil {
+		return nil, fmt.Errorf("story %s: %w", story.Name, err)
+	}
+	p.run.Took = time.Since(began)
+	return p.run, nil
+}
+
+// player is a story under way.
+type player struct {
+	story    *Story
+	options  Options
+	run      *Run
+	aws      *emulator.AWS
+	machine  *asl.Machine
+	now      time.Time
+	random   *rand.Rand
+	agenda   []appointment // what is due at a time, in the order in which it was made
+	script   script
+	failures []armedFailure
+
+	// Running numbers: ids, and the invocations of functions that no state calls.
+	uuids, finishes, decisions int
+
+	functions map[string]boot.Function
+}
+
+// appointment is something that happens at a time.
+type appointment struct {
+	at time.Time
+	do func(context.Context) error
+}
+
+func newPlayer(story *Story, o Options) (*player, error) {
+	definition := workflow.Definition
+	if o.Definition != nil {
+		definition = o.Definition
+	}
+	machine, err := asl.Parse(definition)
+	if err != nil {
+		return nil, fmt.Errorf("the state machine: %w", err)
+	}
+	p := &player{
+		story: story, options: o, machine: machine, now: story.World.Now,
+		random: rand.New(rand.NewPCG(o.Seed, 1)), //nolint:gosec // jitter wants repeatable numbers, not secret ones
+		script: newScript(story.Script),
+	}
+	for _, f := range story.Failures {
+		p.failures = append(p.failures, armedFailure{Failure: f})
+	}
+	assumptions := maps.Clone(o.Assumptions)
+	if assumptions == nil {
+		assumptions = map[string]string{}
+	}
+	maps.Copy(assumptions, story.Assumptions)
+	hub := hubOf(story.World)
+	world, err := furnish(story.World, hub)
+	if err != nil {
+		return nil, err
+	}
+	var without []string
+	if o.WithoutRule != "" {
+		without = []string{o.WithoutRule}
+	}
+	p.aws, err = emulator.New(emulator.Options{
+		World: world, Now: func() time.Time { return p.now }, Faults: story.Faults, Assumptions: assumptions,
+		PageSize: o.PageSize, Machines: p, WithoutRules: without,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.run = &Run{Story: story, hub: hub, Started: p.now, Before: p.aws.World(), aws: p.aws}
+	p.run.baseline = ids(p.run.Before)
+	p.functions = p.makeFunctions()
+	return p, nil
+}
+
+// next is when the next thing is due.
+func (p *player) next() (at time.Time, due bool) {
+	sooner := func(t time.Time) {
+		if !due || t.Before(at) {
+			at, due = t, true
+		}
+	}
+	for _, e := range p.run.Executions {
+		if t, ok := e.Next(); ok {
+			sooner(t)
+		}
+	}
+	for _, a := range p.agenda {
+		sooner(a.at)
+	}
+	return at, due
+}
+
+// advance lets every execution do what is due now.
+func (p *player) advance(ctx context.Context) {
+	for _, e := range p.run.Executions {
+		if t, ok := e.Next(); ok && !t.After(p.now) {
+			e.Advance(ctx, p.now)
+		}
+	}
+}
+
+// perform keeps the appointments that are due now.
+func (p *player) perform(ctx context.Context) error {
+	var due, later []appointment
+	for _, a := range p.agenda {
+		if a.at.After(p.now) {
+			later = append(later, a)
+		} else {
+			due = append(due, a)
+		}
+	}
+	p.agenda = later
+	for _, a := range due {
+		if err := a.do(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *player) schedule(at time.Time, do func(context.Context) error) {
+	if at.Before(p.now) {
+		at = p.now
+	}
+	p.agenda = append(p.agenda, appointment{at: at, do: do})
+}
+
+// observe looks at what happened since it last looked, and makes the appointments that follow from it.
+func (p *player) observe() {
+	for i, e := range p.run.Executions {
+		for _, event := range p.script.newEvents(i, e.History()) {
+			p.wake(i+1, event)
+			if ended(event.Type) && event.Type != asl.ExecutionSucceeded {
+				p.finish(e, event.Timestamp)
+			}
+		}
+	}
+	for _, call := range p.script.newCalls(p.aws.Journal()) {
+		if call.Done {
+			p.wakeCall(call)
+		}
+	}
+}
+
+// close collects what a story left.
+func (p *player) close(ctx context.Context) error {
+	r := p.run
+	r.Ended, r.Calls, r.After, r.unknown = p.now, p.aws.Journal(), p.aws.World(), p.aws.Unknown()
+	for _, f := range p.aws.UnusedFaults() {
+		r.unused = append(r.unused, fmt.Sprintf("the fault on %s:%s", f.Match.Service, f.Match.Operation))
+	}
+	for _, f := range p.failures {
+		if f.fired == 0 {
+			r.unused = append(r.unused, fmt.Sprintf("the failure %s of %s", f.Error, f.State))
+		}
+	}
+	r.unused = append(r.unused, p.script.unused()...)
+	for _, e := range r.Executions {
+		if e.Status() == asl.Running {
+			return fmt.Errorf("execution %s is still waiting in %q and nothing will wake it", e.Name, last(e.Path()))
+		}
+	}
+	return r.collectReports(ctx)
+}
+
+func last(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return path[len(path)-1]
+}
+
+// ended tells whether an event is an execution's last.
+func ended(kind asl.EventType) bool {
+	switch kind {
+	case asl.ExecutionSucceeded, asl.ExecutionFailed, asl.ExecutionAborted, asl.ExecutionTimedOut:
+		return true
+	}
+	return false
+}
+
+var errNoExecution = errors.New("the story has no such execution")

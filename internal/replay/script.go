@@ -1,0 +1,191 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/emulator"
+)
+
+// script is what people do in a story, and how far the story has been read for the moments that they wait for.
+type script struct {
+	lines  []Line
+	began  []bool // the line's moment has come
+	events []int  // by execution: history events seen
+	calls  int    // journal lines seen
+	seen   map[string]int
+}
+
+func newScript(lines []Line) script {
+	return script{lines: lines, began: make([]bool, len(lines)), seen: map[string]int{}}
+}
+
+// newEvents returns the events of the execution with this index that nobody has looked at.
+func (s *script) newEvents(execution int, history []asl.Event) []asl.Event {
+	for len(s.events) <= execution {
+		s.events = append(s.events, 0)
+	}
+	fresh := history[s.events[execution]:]
+	s.events[execution] = len(history)
+	return fresh
+}
+
+func (s *script) newCalls(journal []emulator.Call) []emulator.Call {
+	fresh := journal[s.calls:]
+	s.calls = len(journal)
+	return fresh
+}
+
+func (s *script) unused() []string {
+	var unused []string
+	for i, line := range s.lines {
+		if !s.began[i] {
+			unused = append(unused, fmt.Sprintf("line %d of the script (%s)", i+1, line.Do))
+		}
+	}
+	return unused
+}
+
+// wake begins the lines that wait for an event of an execution.
+func (p *player) wake(run int, event asl.Event) {
+	state := entered(event)
+	key := fmt.Sprintf("%d %s", run, state)
+	if state != "" {
+		p.script.seen[key]++
+	}
+	for i, line := range p.script.lines {
+		w := line.When
+		if w.run() != run || p.script.began[i] {
+			continue
+		}
+		switch {
+		case w.Started && event.Type == asl.ExecutionStarted,
+			w.State != "" && w.State == state && w.nth() == p.script.seen[key],
+			w.Ended && ended(event.Type) && w.nth() == p.endings(run, event):
+			p.begin(i, event.Timestamp)
+		}
+	}
+}
+
+// endings is how often the execution has ended, with this event.
+func (p *player) endings(run int, event asl.Event) int {
+	n := 0
+	for _, e := range p.run.Executions[run-1].History() {
+		if e.ID <= event.ID && ended(e.Type) {
+			n++
+		}
+	}
+	return n
+}
+
+// wakeCall begins the lines that wait for a call to take effect.
+func (p *player) wakeCall(call emulator.Call) {
+	name := call.Service + ":" + call.Operation
+	p.script.seen[name]++
+	for i, line := range p.script.lines {
+		if line.When.Call == name && line.When.nth() == p.script.seen[name] && !p.script.began[i] {
+			p.begin(i, call.Time)
+		}
+	}
+}
+
+func (p *player) begin(i int, moment time.Time) {
+	p.script.began[i] = true
+	line := p.script.lines[i]
+	p.schedule(moment.Add(time.Duration(line.After)), func(ctx context.Context) error {
+		if err := p.do(ctx, line); err != nil {
+			return fmt.Errorf("line %d of the script: %s: %w", i+1, line.Do, err)
+		}
+		return nil
+	})
+}
+
+// do does one line.
+func (p *player) do(ctx context.Context, line Line) error {
+	switch line.Do {
+	case Start:
+		event := line.Event
+		if event == nil {
+			event = p.story.Event
+		}
+		return p.start(ctx, event, line.Name)
+	case Change:
+		return p.change(line.Patch)
+	case Contact:
+		return p.call(ctx, line)
+	}
+	n := cmp.Or(line.Run, line.When.run())
+	if n > len(p.run.Executions) {
+		return errNoExecution
+	}
+	e := p.run.Executions[n-1]
+	switch line.Do {
+	case Stop:
+		return p.stop(ctx, e)
+	case Redrive:
+		return p.redrive(ctx, e)
+	default:
+		code, message, err := p.decide(ctx, e, line)
+		if err == nil && code != line.Answer {
+			p.run.answers = append(p.run.answers, fmt.Sprintf("%s by %s: expected the answer %q, got %q: %s", line.Do, line.As, line.Answer, code, message))
+		}
+		return err
+	}
+}
+
+// call calls AWS around the workflow. What it changes is not laid to the workflow's account.
+func (p *player) call(ctx context.Context, line Line) error {
+	before := ids(p.aws.World())
+	code, err := p.contact(ctx, cmp.Or(line.As, operator), *line.Call)
+	if err != nil {
+		return err
+	}
+	p.run.others(before, ids(p.aws.World()))
+	if code != line.Answer {
+		p.run.answers = append(p.run.answers, fmt.Sprintf("call of %s (%s%s%s): expected the answer %q, got %q",
+			line.Call.Service, line.Call.Path, line.Call.Target, line.Call.Body, line.Answer, code))
+	}
+	return nil
+}
+
+// change edits the world by a JSON Patch.
+func (p *player) change(patch json.RawMessage) error {
+	decoded, err := jsonpatch.DecodePatch(patch)
+	if err != nil {
+		return fmt.Errorf("the patch: %w", err)
+	}
+	before := ids(p.aws.World())
+	var failed error
+	err = p.aws.Change(func(w *emulator.World) {
+		before, err := json.Marshal(w)
+		if err != nil {
+			failed = err
+			return
+		}
+		options := jsonpatch.NewApplyOptions()
+		options.EnsurePathExistsOnAdd = true
+		after, err := decoded.ApplyWithOptions(before, options)
+		if err != nil {
+			failed = err
+			return
+		}
+		var changed emulator.World
+		dec := json.NewDecoder(strings.NewReader(string(after)))
+		dec.DisallowUnknownFields()
+		if failed = dec.Decode(&changed); failed == nil {
+			*w = changed
+		}
+	})
+	if err := cmp.Or(failed, err); err != nil {
+		return err
+	}
+	p.run.others(before, ids(p.aws.World()))
+	return nil
+}

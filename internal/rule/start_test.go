@@ -1,0 +1,106 @@
+package rule
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// BenchmarkStart measures each function from the start of its process to its first answer, against a Runtime API on loopback,
+// and reports it as a ratio to an empty handler measured in turn with it: a cold start, less what AWS adds.
+func BenchmarkStart(b *testing.B) {
+	dir := b.TempDir()
+	build(b, dir, "./functions/...")
+	build(b, filepath.Join(dir, "empty"), "./internal/rule/testdata/empty")
+	binaries, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, binary := range binaries {
+		name := filepath.Base(binary)
+		if name == "empty" {
+			continue
+		}
+		b.Run(name, func(b *testing.B) {
+			var function, empty []float64
+			for range b.N {
+				for range 10 {
+					function = append(function, firstAnswer(b, binary).Seconds())
+					empty = append(empty, firstAnswer(b, filepath.Join(dir, "empty")).Seconds())
+				}
+			}
+			b.ReportMetric(median(function)*1000, "ms/start")
+			b.ReportMetric(median(function)/median(empty), "×empty")
+		})
+	}
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+func build(b *testing.B, out, packages string) {
+	b.Helper()
+	if strings.HasSuffix(packages, "...") {
+		out += string(filepath.Separator)
+	}
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, packages)
+	cmd.Dir = filepath.Join("..", "..")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("go build %s: %v\n%s", packages, err, text)
+	}
+}
+
+// firstAnswer starts a function and gives it an event that no function takes; it answers with an error.
+func firstAnswer(b *testing.B, binary string) time.Duration {
+	b.Helper()
+	answered := make(chan struct{}, 1)
+	hold := make(chan struct{})
+	asked := false
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, "/next") {
+			w.WriteHeader(http.StatusAccepted)
+			answered <- struct{}{}
+			return
+		}
+		if asked {
+			<-hold // no second event
+			return
+		}
+		asked = true
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "first")
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", "32503680000000")
+		if _, err := w.Write([]byte("[")); err != nil {
+			b.Error(err)
+		}
+	}))
+	defer api.Close()
+	defer close(hold)
+	cmd := exec.Command(binary)
+	cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"), "AWS_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
+		"ACCOUNT=111122223333", "REGION=us-east-1", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:111122223333:stateMachine:m",
+		"BUCKET=b", "TOPIC_ARN=t", "KILL_SWITCH=k")
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	select {
+	case <-answered:
+	case <-time.After(10 * time.Second):
+		b.Error(binary + " did not answer")
+	}
+	took := time.Since(began)
+	if err := cmd.Process.Kill(); err != nil {
+		b.Error(err)
+	}
+	_ = cmd.Wait() // it was killed
+	return took
+}
