@@ -35,6 +35,7 @@ func benchmark(b *testing.B, definition []byte, states int) {
 		b.Fatalf("%d states, want %d", got, states)
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "exec/s")
+	b.ReportMetric(testing.AllocsPerRun(100, func() { m.Start(o).Run(ctx) })/float64(states), "allocs/state")
 }
 
 // BenchmarkTenStates runs the definition that other engines are measured with.

@@ -494,3 +494,27 @@ func TestItemSelectorFails(t *testing.T) {
 		t.Errorf("%s (-want +got)\n%s", e.Cause(), diff)
 	}
 }
+
+func TestMentions(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]string{
+		`$a + $states.input.x`:                   "a states.input",
+		`$contains($a, /it's/) and $b`:           "contains a b",
+		`$a / $b / "$c" & '$d' /* $e */ & $f`:    "a b f",
+		`$states`:                                "states",
+		`$map($a, function($v) { $v.$states })`:  "map a v v states",
+		"`$quoted` & $$.x & $":                   "",
+		`$match($a, /\/$x/i).match ~> $states.y`: "match a states.y",
+	} {
+		var got []string
+		for _, m := range mentions(source) {
+			if m.member != "" {
+				m.name += "." + m.member
+			}
+			got = append(got, m.name)
+		}
+		if joined := strings.Join(got, " "); joined != want {
+			t.Errorf("%s mentions %q, want %q", source, joined, want)
+		}
+	}
+}

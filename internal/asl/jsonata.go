@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/recolabs/gnata"
 )
@@ -84,13 +85,14 @@ func compile(source string) (e *gnata.Expression, err error) {
 
 type mention struct{ name, member string }
 
-// mentions finds the $names in an expression, and for $states the member that follows. Strings and comments are
-// skipped; a name in a regular expression may be taken for a variable, which binds one too many and does no harm.
+// mentions finds the $names in an expression, and for $states the member that follows. Strings, regular expressions and
+// comments are skipped.
 func mentions(source string) []mention {
 	var out []mention
+	var before byte // the last character that is not blank
 	for i := 0; i < len(source); i++ {
 		switch c := source[i]; {
-		case c == '"' || c == '\'' || c == '`':
+		case c == '"' || c == '\'' || c == '`', c == '/' && !strings.HasPrefix(source[i:], "/*") && !endsOperand(before):
 			for i++; i < len(source) && source[i] != c; i++ {
 				if source[i] == '\\' {
 					i++
@@ -115,8 +117,16 @@ func mentions(source string) []mention {
 			}
 			out = append(out, m)
 		}
+		if i < len(source) && !strings.ContainsRune(" \t\r\n", rune(source[i])) {
+			before = source[i]
+		}
 	}
 	return out
+}
+
+// endsOperand says whether a slash after the character divides; otherwise it begins a regular expression.
+func endsOperand(c byte) bool {
+	return c >= utf8.RuneSelf || c != 0 && !strings.ContainsRune("(,=:[{&|!<>~?+-*/%^;", rune(c))
 }
 
 func word(s string) string {

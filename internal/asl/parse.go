@@ -451,7 +451,8 @@ func (l *stateLoader) quantity(o *object, field string, low, high float64) (*qua
 			if err != nil {
 				return nil, l.fail(field, "%s", err)
 			}
-			return &quantity{field: field, expression: e}, nil
+			q := &quantity{field: field, expression: e}
+			return q, l.visible(&template{expression: e}, field, l.before())
 		}
 		n, ok := number(v)
 		if !ok || n < low || n > high || n != math.Trunc(n) && field != "ToleratedFailurePercentage" && field != "BackoffRate" {

@@ -91,6 +91,7 @@ func testState(request *object) (response *object, err error) {
 		StateMachineName: "<resource:3>", StateMachineARN: "arn:<partition>:states:<region>:111111111111:stateMachine:<resource:3>",
 		RoleARN: "arn:<partition>:iam::111111111111:role/<resource:2>",
 		Input:   encode(of(request, "input")), Start: testStart, UUID: counter(), Tasks: u,
+		Random: func() float64 { return 0.5 },
 	})
 	u.ev.ctx = context.Background()
 	u.state = u.root.state
@@ -149,7 +150,9 @@ func lonely(name string, source *object, jsonata bool) (*Machine, error) {
 	states := newObject(4)
 	kept := newObject(len(source.members))
 	for _, f := range source.members {
-		if f.key != "ItemReader" { // its data comes with the request
+		switch f.key {
+		case "ItemReader", "ItemBatcher", "ResultWriter": // what they would do comes with the request
+		default:
 			kept.set(f.key, f.value)
 		}
 	}
@@ -369,6 +372,19 @@ func (u *stateUnderTest) iterations(b *branch, input any) *failure {
 		if m.items == nil {
 			u.inspect("afterItemsPath", items)
 		}
+	}
+	if m.selector != nil {
+		selected := make([]any, len(items))
+		for i, item := range items {
+			self := *b
+			self.item = &mapItem{index: i, value: item}
+			v, f := u.see(&self, input).fill(m.selector)
+			if f != nil {
+				return f
+			}
+			selected[i] = v
+		}
+		u.inspect("afterItemSelector", selected)
 	}
 	ev := u.see(b, input)
 	concurrency, f := ev.quantity(m.concurrency)
