@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"quicksight-unsubscribe/internal/emulator"
@@ -22,38 +23,34 @@ type replayCommand struct {
 	Seed     uint64            `help:"Seed of the retries' jitter." default:"1"`
 }
 
-// Run replays the stories in turn.
+// Run replays the stories, as many at a time as there are processors, and prints them in order.
 func (c *replayCommand) Run(s *surroundings) error {
 	stories, err := c.load()
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
+	runs := make([]chan played, len(stories))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, story := range stories {
+		runs[i] = make(chan played, 1)
+		go func() {
+			free <- struct{}{}
+			defer func() { <-free }()
+			run, err := replay.Play(s.ctx, story, replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed})
+			runs[i] <- played{run, err}
+		}()
+	}
 	var worst *failure
-	for _, story := range stories {
-		run, err := replay.Play(s.ctx, story, replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed})
+	for i, story := range stories {
+		result := <-runs[i]
+		if result.err != nil {
+			return &failure{exitUsage, result.err}
+		}
+		f, err := c.show(s, story, result.run, len(stories) == 1)
 		if err != nil {
-			return &failure{exitUsage, err}
+			return err
 		}
-		if c.Journal != "" {
-			if err := writeJournal(filepath.Join(c.Journal, story.Name+".jsonl"), run.Calls); err != nil {
-				return err
-			}
-		}
-		summary := run.Judge()
-		switch {
-		case c.JSON:
-			line, err := json.Marshal(summary)
-			if err != nil {
-				return fmt.Errorf("encode the summary of %s: %w", story.Name, err)
-			}
-			fmt.Fprintln(s.stdout, string(line))
-		case len(stories) == 1:
-			run.Timeline(s.stdout)
-			run.Line(s.stdout, summary)
-		default:
-			run.Line(s.stdout, summary)
-		}
-		if f := verdict(run, summary); f != nil && (worst == nil || f.code > worst.code) {
+		if f != nil && (worst == nil || f.code > worst.code) {
 			worst = f
 		}
 	}
@@ -64,6 +61,35 @@ func (c *replayCommand) Run(s *surroundings) error {
 		return worst
 	}
 	return nil
+}
+
+// played is what became of a story.
+type played struct {
+	run *replay.Run
+	err error
+}
+
+// show prints one run, and returns the failure that it amounts to.
+func (c *replayCommand) show(s *surroundings, story *replay.Story, run *replay.Run, alone bool) (*failure, error) {
+	if c.Journal != "" {
+		if err := writeJournal(filepath.Join(c.Journal, story.Name+".jsonl"), run.Calls); err != nil {
+			return nil, err
+		}
+	}
+	summary := run.Judge()
+	if c.JSON {
+		line, err := json.Marshal(summary)
+		if err != nil {
+			return nil, fmt.Errorf("encode the summary of %s: %w", story.Name, err)
+		}
+		fmt.Fprintln(s.stdout, string(line))
+		return verdict(run, summary), nil
+	}
+	if alone {
+		run.Timeline(s.stdout)
+	}
+	run.Line(s.stdout, summary)
+	return verdict(run, summary), nil
 }
 
 // load finds the stories that were named: by name below the events folder, or by path.
