@@ -183,3 +183,13 @@ func stopped(err error, operation, region string) error {
 		return fmt.Errorf("call %s in %s: %w", operation, region, err)
 	}
 }
+
+// stillStopped is stopped for the reads that a plan is made with: before the commit the advice is to start again, after it to
+// redrive.
+func stillStopped(err error, region string) error {
+	var planning *closing.Error
+	if errors.As(err, &planning) && planning.Err != nil {
+		return stopped(planning.Err, "a read", region)
+	}
+	return err
+}

@@ -135,12 +135,16 @@ func (u *unsubscribing) lookAtNamespaces(ctx context.Context) error {
 
 // trace is what this pass sees of an act that was intended and never answered.
 func (u *unsubscribing) trace(a closing.Act, now time.Time) string {
+	leaving := u.now.life == lifeLeaving || u.now.life == lifeGone
+	if !leaving && u.settings == nil {
+		return "" // nothing was looked at
+	}
 	seen := false
-	switch leaving := u.now.life == lifeLeaving || u.now.life == lifeGone; a.Operation {
+	switch a.Operation {
 	case opUnsubscribe:
 		seen = leaving
 	case opUpdateSettings:
-		seen = leaving || u.settings != nil && !u.settings.TerminationProtectionEnabled
+		seen = leaving || !u.settings.TerminationProtectionEnabled
 	case opDeleteConnection:
 		status, there := u.present[a.Resource]
 		seen = leaving || !there || status == types.VPCConnectionResourceStatusDeletionInProgress || status == types.VPCConnectionResourceStatusDeletionFailed

@@ -65,7 +65,7 @@ func (d *dismantling) look(ctx context.Context) error {
 		return err
 	}
 	if d.network, err = readNetwork(ctx, target, d.region(), d.plan.VPC.ID); err != nil {
-		return err
+		return stillStopped(err, d.region())
 	}
 	d.contents = d.network.classify(d.plan.VPC.ID, belongingsOf(d.plan))
 	return d.settle(ctx, func(a closing.Act) string {

@@ -2,12 +2,15 @@ package step
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
@@ -20,7 +23,26 @@ const deletingMachine = "arn:aws:states:us-east-1:" + readingHub + ":stateMachin
 // deleting is an account whose closing is committed, and a clock that the waits of its steps move on.
 type deleting struct {
 	*reading
-	now time.Time
+	now     time.Time
+	input   string    // of the execution
+	failure string    // the execution's error
+	stopped time.Time // when it ended
+}
+
+// DescribeExecution is that of a reading, with what finish-run and write-report want to know besides.
+func (d *deleting) DescribeExecution(arn string) (emulator.Execution, bool) {
+	e, ok := d.reading.DescribeExecution(arn)
+	e.Name, e.StateMachineARN, e.Input, e.Error, e.Stop = "run-1", deletingMachine, json.RawMessage(d.input), d.failure, d.stopped
+	return e, ok
+}
+
+// Target says what boot says of a role that cannot be assumed.
+func (d *deleting) Target(ctx context.Context, access Access) (aws.Config, error) {
+	cfg, err := d.reading.Target(ctx, access)
+	if err != nil {
+		return aws.Config{}, closing.Errorf(closing.TargetUnreachable, "the role %s cannot be assumed: %w", access.Role, err)
+	}
+	return cfg, nil
 }
 
 // newDeleting plans a request for an account, whose parts are written as in a world, and commits the plan.
@@ -36,7 +58,9 @@ func newUncommitted(t *testing.T, account, request string, options emulator.Opti
 	d := &deleting{}
 	options.Now = func() time.Time { return d.now }
 	d.now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
-	d.reading = newReading(t, account, options)
+	d.reading = newReading(t, account, options, d)
+	d.env.AWS = d
+	d.input = `{"accountId": "` + readingTarget + `"}`
 	d.env.Config.Halt, d.env.Config.Machine, d.env.Config.Bucket = "/kill-switch", deletingMachine, "record"
 	d.env.Config.Topic = "arn:aws:sns:us-east-1:" + readingHub + ":notices"
 	d.change(func(w *emulator.World) {

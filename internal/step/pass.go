@@ -52,6 +52,8 @@ func (e Env) open(ctx context.Context, in Input, step string) (*pass, error) {
 		return nil, err
 	}
 	switch p.plan = plan.Material; {
+	case p.commit.PlanKey != p.folder.Key(record.PlanName(p.commit.Round)):
+		return nil, notCommitted("the commit names the plan %s, which is not the one of its round", p.commit.PlanKey)
 	case plan.Digest != p.commit.Digest:
 		return nil, notCommitted("the commit names the digest %s, the plan has %s", p.commit.Digest, plan.Digest)
 	case in.Run.Round != p.commit.Round || in.Run.Digest != p.commit.Digest:

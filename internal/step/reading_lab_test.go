@@ -43,7 +43,7 @@ type reading struct {
 }
 
 // newReading seeds a hub and a target account, whose parts are written as in a world.
-func newReading(t *testing.T, account string, options emulator.Options) *reading {
+func newReading(t *testing.T, account string, options emulator.Options, machines ...emulator.Machines) *reading {
 	t.Helper()
 	world, err := emulator.ParseWorld(fmt.Appendf(nil, `{"now": "2026-03-02T09:00:00Z", "hub": %q, "accounts": {
 		%q: {"principals": [{"accessKeyId": "AKIAHUB", "arn": "arn:aws:iam::%s:user/hub"}], "users": {"hub": {}}, "buckets": {"record": {}}},
@@ -54,6 +54,9 @@ func newReading(t *testing.T, account string, options emulator.Options) *reading
 	}
 	l := &reading{t: t, start: world.Now, budget: 10 * time.Minute, running: map[string]string{}}
 	options.World, options.Machines = world, l
+	for _, m := range machines { // a lab that is built on this one
+		options.Machines = m
+	}
 	if l.aws, err = emulator.New(options); err != nil {
 		t.Fatal(err)
 	}

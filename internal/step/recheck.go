@@ -45,7 +45,7 @@ func (u *unsubscribing) retake(ctx context.Context) (ready bool, err error) {
 		Request: request, IdentityRegion: u.plan.IdentityRegion, Starter: u.in.Run.Starter,
 	})
 	if err != nil || !taken.Done {
-		return false, err
+		return false, stillStopped(err, u.plan.IdentityRegion)
 	}
 	u.retaken = &taken.Material
 	return true, u.folder.PutInventory(ctx, rechecked, recheck{Digest: u.commit.Digest, At: clock.Now(ctx), Material: taken.Material})
