@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,20 +59,19 @@ type lab struct {
 
 func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *lab {
 	t.Helper()
-	home := `{"accessKeyId": "AKIAHUB", "arn": "arn:aws:iam::111122223333:user/hub"}`
-	var abroad []string
+	home, abroad := []string{`{"accessKeyId": "AKIAHUB", "arn": "arn:aws:iam::111122223333:user/hub"}`}, []string{}
 	for name, arn := range people {
 		key := fmt.Sprintf(`{"accessKeyId": "AKIA%s", "arn": %q}`, name, arn)
 		if strings.Contains(arn, "999999999999") {
 			abroad = append(abroad, key)
 		} else {
-			home += ", " + key
+			home = append(home, key)
 		}
 	}
 	roles := `"roles": {"pipeline": {}, "AWSReservedSSO_Ops_0123456789abcdef": {}, "AWSReservedSSO_Admin_fedcba9876543210": {}}`
 	world, err := emulator.ParseWorld(fmt.Appendf(nil, `{"now": "2026-03-02T09:00:00Z", "hub": "111122223333", "accounts": {
 		"111122223333": {"principals": [%s], "users": {"hub": {}, "ann": {}, "bob": {}, "sam": {}}, %s, "buckets": {"record": {}}},
-		"999999999999": {"principals": [%s], "users": {"ann": {}}, %s}}}`, home, roles, strings.Join(abroad, ","), roles))
+		"999999999999": {"principals": [%s], "users": {"ann": {}}, %s}}}`, strings.Join(home, ","), roles, strings.Join(abroad, ","), roles))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 	writes := 0
 	l.env = step.Env{Config: step.Defaults(), AWS: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	l.env.Config.Account, l.env.Config.Region, l.env.Config.Machine = "111122223333", "us-east-1", machine
-	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return fmt.Sprint(writes) })
+	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return strconv.Itoa(writes) })
 	l.ask = closing.Ask{Execution: run, Round: 1, Digest: planDigest, AskedAt: l.now, Deadline: l.now.Add(24 * time.Hour), Quorum: 1, Starter: user + "sam"}
 	change(&l.ask)
 	if _, err := l.folder().PutAsk(l.ctx(), l.ask); err != nil {
@@ -479,7 +479,7 @@ func TestAnswersOfSTS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewUnstartedServer(answer)
-			server.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelInfo)
+			server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 			server.Start()
 			t.Cleanup(server.Close)
 			l := newLab(t, plain)

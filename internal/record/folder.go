@@ -114,8 +114,10 @@ func (f *Folder) Verification(ctx context.Context) (Verification, error) {
 	return v, f.names("verified.json", v.Execution, 0, 0, "", "")
 }
 
-// PlanName is the object that holds the plan of a round; RetakeName holds the same, taken again before the commit.
-func PlanName(round int) string   { return fmt.Sprintf("plan-%d.json", round) }
+// PlanName is the object that holds the plan of a round.
+func PlanName(round int) string { return fmt.Sprintf("plan-%d.json", round) }
+
+// RetakeName is the object that holds the same, taken again before the commit.
 func RetakeName(round int) string { return fmt.Sprintf("retake-%d.json", round) }
 
 // PutPlan writes a plan under PlanName or RetakeName and returns the one that stands, which is another where a duplicate of

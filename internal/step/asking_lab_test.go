@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
 	l.env = Env{Config: Defaults(), AWS: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	l.env.Config.Account, l.env.Config.Region, l.env.Config.Topic = "111122223333", "us-east-1", "arn:aws:sns:us-east-1:111122223333:notices"
 	writes := 0
-	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return fmt.Sprint(writes) })
+	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return strconv.Itoa(writes) })
 
 	deadline := l.now.Add(l.env.Config.ApprovalWindow)
 	l.in = Input{Execution: Execution{ID: readingRun, Name: "run-1", StartTime: l.now}, Entered: l.now, TaskToken: "token-1"}
