@@ -76,7 +76,7 @@ func TestFaults(t *testing.T) {
 		t.Errorf("objects %v, want the effect of a alone", objects)
 	}
 	lost := l.Journal()[4]
-	if lost.Status != 0 || lost.Latency < 40*time.Minute || lost.Fault != "lost on :PutObject" {
+	if lost.Status != 0 || lost.Latency < 40*time.Minute || lost.Fault != "lost on :PutObject" || !lost.Done || l.Journal()[5].Done {
 		t.Errorf("journal of a lost answer: %+v", lost)
 	}
 	if unused := l.UnusedFaults(); len(unused) != 1 || unused[0].Match.Invocation != "Delete VPC" {
@@ -149,7 +149,7 @@ func TestJournalLine(t *testing.T) {
 	want := Call{
 		Seq: 1, Time: l.now, Service: "quicksight", Operation: "UpdateAccountSettings", Region: "us-east-1", Account: targetAccount,
 		Principal: "arn:aws:iam::" + targetAccount + ":user/ann", Params: json.RawMessage(`{"AwsAccountId":"` + targetAccount + `","DefaultNamespace":"default"}`),
-		Resources: []string{targetAccount}, Mutating: true, Status: 200, Latency: 150 * time.Millisecond, Response: json.RawMessage(`{}`),
+		Resources: []string{targetAccount}, Mutating: true, Done: true, Status: 200, Latency: 150 * time.Millisecond, Response: json.RawMessage(`{}`),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
