@@ -54,7 +54,7 @@ sizes: build ## hold that each function's zip is at most 4 MB
 
 .PHONY: asl
 asl: need-node ## regenerate the committed state machine from the CDK app
-	$(GO) test ./infra -run '^TestDefinitionIsCurrent$$' -count=1 -update
+	$(GO) test ./infra -run 'Current$$' -count=1 -update
 
 .PHONY: synth
 synth: need-node build ## write the CloudFormation templates to build/cdk.out, and check them with cfn-lint where it is installed
