@@ -286,6 +286,9 @@ func TestTarget(t *testing.T) {
 	if want := "arn:aws:sts::222233334444:assumed-role/QuickSightUnsubscribeRead/222233334444-feecd9aa4cb6"; identity != want {
 		t.Errorf("the session is %s, want %s", identity, want)
 	}
+	if assumed := string(l.aws.Journal()[0].Params); !strings.Contains(assumed, `"DurationSeconds":"900"`) {
+		t.Errorf("the session does not end with the invocation: %s", assumed)
+	}
 }
 
 // Ensure that an account that cannot be reached says which of role, trust and organization stands in the way.

@@ -19,6 +19,7 @@ type TrailEvent struct {
 	Source     string          `json:"source,omitempty"`     // default quicksight.amazonaws.com
 	Region     string          `json:"region,omitempty"`     // default us-east-1
 	Principal  string          `json:"principal,omitempty"`  // ARN of who did it
+	InvokedBy  string          `json:"invokedBy,omitempty"`  // the service that called with the principal's role
 	Username   string          `json:"username,omitempty"`   // default: the last part of Principal
 	Resources  []string        `json:"resources,omitempty"`  // names
 	Parameters json.RawMessage `json:"parameters,omitempty"` // requestParameters
@@ -170,6 +171,9 @@ func (e *TrailEvent) record(account string) string {
 	case strings.HasSuffix(e.Principal, ":root"):
 		identity["type"] = "Root"
 		delete(identity, "userName")
+	}
+	if e.InvokedBy != "" {
+		identity["invokedBy"] = e.InvokedBy
 	}
 	kind := "AwsApiCall"
 	if e.Service {

@@ -21,7 +21,7 @@ type Config struct {
 	RefuseUnverifiedStarter bool          `env:"REFUSE_UNVERIFIED_STARTER"`
 	StarterWait             time.Duration `env:"STARTER_WAIT"` // default 30 minutes
 
-	Approvers      []string      `env:"APPROVERS"`       // principals or persons who may decide; empty: whoever may invoke decide-approval
+	Approvers      []string      `env:"APPROVERS"`       // principals or persons who may decide; empty: all of the hub account
 	Quorum         int           `env:"QUORUM"`          // default 1
 	ApprovalWindow time.Duration `env:"APPROVAL_WINDOW"` // of one round; default 7 days
 	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it

@@ -70,8 +70,37 @@ func TestStarterNotFound(t *testing.T) {
 	}
 }
 
-// Ensure that what a schedule started is the schedule's, until a person redrives it, and that a service which acts on somebody's
-// behalf does not hide him.
+// Ensure that a run that a schedule started is the schedule's, until a person redrives it.
+func TestStartedBySchedule(t *testing.T) {
+	t.Parallel()
+	const scheduled = `, "invokedBy": "scheduler.amazonaws.com"`
+	start := started("StartExecution", "2026-03-02T09:00:01Z", askingRole+"scheduler/7", readingRun, scheduled)
+	redrive := started("RedriveExecution", "2026-03-03T09:00:00Z", askingUser+"sam", readingRun, "")
+	for _, tt := range []struct {
+		name, trail string
+		redriven    bool
+		want        string // "": not known yet
+	}{
+		{"started", start, false, "scheduler.amazonaws.com"},
+		{"redriven", start + "," + redrive, true, askingUser + "sam"},
+		{"redriven, and CloudTrail is late", start, true, ""},
+		{"of a person, and redriven by another", started("StartExecution", "2026-03-02T09:00:01Z", askingUser+"ann", readingRun, "") + "," + redrive, true, askingUser + "ann"},
+	} {
+		l := newAsking(t, tt.trail)
+		l.pass(25 * time.Hour)
+		if tt.redriven {
+			at := time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC)
+			l.in.Execution.RedriveCount, l.in.Execution.RedriveTime = 1, &at
+			l.now = at.Add(10 * time.Minute)
+		}
+		result, err := l.call(FindStarter, "Find Starter", "")
+		if err != nil || (result.State == Done) != (tt.want != "") || tt.want != "" && result.Run.Starter != tt.want {
+			t.Errorf("%s: got %+v, %v, want %q", tt.name, result, err, tt.want)
+		}
+	}
+}
+
+// Ensure that a service which acts on somebody's behalf does not hide him.
 func TestStartedByService(t *testing.T) {
 	t.Parallel()
 	var e trailEvent

@@ -144,7 +144,8 @@ type Env struct {
 type AWS interface {
 	// Hub is the account in which the workflow runs, with the function's own role.
 	Hub() aws.Config
-	// Target assumes a role in the account that is to be closed. Its errors are *closing.Error with TargetUnreachable.
+	// Target assumes a role in the account that is to be closed, in a session that is named after ctx's execution (ForExecution) and
+	// lasts for this invocation. A refusal is a *closing.Error with TargetUnreachable.
 	Target(ctx context.Context, access Access) (aws.Config, error)
 }
 
