@@ -59,10 +59,10 @@ func (p *pass) act(ctx context.Context, c change) error {
 		return err
 	}
 	err := c.call(context.WithValue(ctx, requestNote{}, &a.RequestID))
-	outcome, clear := outcomeOf(err)
+	outcome, answered := outcomeOf(err)
 	p.made = append(p.made, fmt.Sprintf("%s %s: %s", c.operation, c.resource, outcome))
 	p.Log.InfoContext(ctx, "act", "operation", c.operation, "resource", c.resource, "region", c.region, "outcome", outcome)
-	if !clear {
+	if !answered {
 		return err
 	}
 	now := clock.Now(ctx)
@@ -77,9 +77,8 @@ func (p *pass) act(ctx context.Context, c change) error {
 	return err
 }
 
-// outcomeOf is what an answer comes to. It is not clear where the service failed, or no answer came: the call may have taken
-// effect.
-func outcomeOf(err error) (outcome string, clear bool) {
+// outcomeOf is what an answer comes to. Where the service failed, or no answer came, the call may have taken effect.
+func outcomeOf(err error) (outcome string, answered bool) {
 	if err == nil {
 		return outcomeDone, true
 	}

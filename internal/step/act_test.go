@@ -50,9 +50,9 @@ func TestOutcomeOf(t *testing.T) {
 		return fmt.Errorf("operation error: %w", &smithy.GenericAPIError{Code: code, Message: message, Fault: fault})
 	}
 	for _, test := range []struct {
-		err       error
-		want      string
-		wantClear bool
+		err      error
+		want     string
+		answered bool
 	}{
 		{nil, outcomeDone, true},
 		{api("InvalidSubnetID.NotFound", "", smithy.FaultClient), outcomeGone, true},
@@ -63,8 +63,8 @@ func TestOutcomeOf(t *testing.T) {
 		{api("InternalFailureException", "", smithy.FaultServer), "InternalFailureException", false},
 		{context.DeadlineExceeded, "no answer", false},
 	} {
-		if got, clear := outcomeOf(test.err); got != test.want || clear != test.wantClear {
-			t.Errorf("%v: got %q, %t, want %q, %t", test.err, got, clear, test.want, test.wantClear)
+		if got, answered := outcomeOf(test.err); got != test.want || answered != test.answered {
+			t.Errorf("%v: got %q, %t, want %q, %t", test.err, got, answered, test.want, test.answered)
 		}
 	}
 }

@@ -200,7 +200,7 @@ func (u *unsubscribing) remove(ctx context.Context) (Result, error) {
 	if unprotected, err := u.unprotect(ctx); err != nil {
 		return Result{}, err
 	} else if !unprotected {
-		return u.wait(ctx, fmt.Sprintf("the termination protection of account %s", u.plan.AccountID))
+		return u.wait(ctx, "the termination protection of account "+u.plan.AccountID)
 	}
 	connections, err := u.deleteConnections(ctx)
 	if err != nil {
@@ -210,7 +210,7 @@ func (u *unsubscribing) remove(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if left := append(connections, namespaces...); len(left) > 0 {
+	if left := slices.Concat(connections, namespaces); len(left) > 0 {
 		return u.wait(ctx, append(left, u.subscriptionLeft())...)
 	}
 	if err := check(ctx, u.Env, u, beforeUnsubscribe); err != nil {

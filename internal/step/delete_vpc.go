@@ -69,7 +69,7 @@ func (d *dismantling) look(ctx context.Context) error {
 	}
 	d.contents = d.network.classify(d.plan.VPC.ID, belongingsOf(d.plan))
 	return d.settle(ctx, func(a closing.Act) string {
-		_, there := d.find(a.Resource)
+		there := d.has(a.Resource)
 		switch {
 		case a.Resource == d.plan.VPC.ID:
 			there = d.contents.Found
@@ -91,13 +91,9 @@ func (d *dismantling) look(ctx context.Context) error {
 	})
 }
 
-// find finds what the VPC still holds and a closing may delete.
-func (d *dismantling) find(id string) (closing.Resource, bool) {
-	i := slices.IndexFunc(d.contents.Resources, func(r closing.Resource) bool { return r.ID == id })
-	if i < 0 {
-		return closing.Resource{}, false
-	}
-	return d.contents.Resources[i], true
+// has tells whether the VPC still holds something that a closing may delete.
+func (d *dismantling) has(id string) bool {
+	return slices.ContainsFunc(d.contents.Resources, func(r closing.Resource) bool { return r.ID == id })
 }
 
 // unused is the guard "foreign-workload".
@@ -271,7 +267,7 @@ func (d *dismantling) internetGateways(ctx context.Context) error {
 		if r.Kind != "igw" {
 			continue
 		}
-		if _, attached := d.find(r.ID); attached {
+		if d.has(r.ID) { // it is still attached
 			if d.mapsPublicAddresses() {
 				continue
 			}
@@ -298,7 +294,7 @@ func (d *dismantling) internetGateways(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, listed := d.find(r.ID); !gone && !listed {
+		if !gone && !d.has(r.ID) {
 			d.left = append(d.left, "igw "+r.ID)
 		}
 	}
@@ -361,8 +357,7 @@ func (d *dismantling) routeTables(ctx context.Context) error {
 	free := func(table string) bool {
 		for _, t := range d.network.RouteTables {
 			for _, a := range t.Associations {
-				_, association := d.find(aws.ToString(a.RouteTableAssociationId))
-				if aws.ToString(t.RouteTableId) == table && (association || d.holds(a.SubnetId)) {
+				if aws.ToString(t.RouteTableId) == table && (d.has(aws.ToString(a.RouteTableAssociationId)) || d.has(aws.ToString(a.SubnetId))) {
 					return false
 				}
 			}
@@ -378,7 +373,7 @@ func (d *dismantling) routeTables(ctx context.Context) error {
 func (d *dismantling) acls(ctx context.Context) error {
 	free := func(acl string) bool {
 		for _, a := range d.network.ACLs {
-			if aws.ToString(a.NetworkAclId) == acl && slices.ContainsFunc(a.Associations, func(s types.NetworkAclAssociation) bool { return d.holds(s.SubnetId) }) {
+			if aws.ToString(a.NetworkAclId) == acl && slices.ContainsFunc(a.Associations, func(s types.NetworkAclAssociation) bool { return d.has(aws.ToString(s.SubnetId)) }) {
 				return false
 			}
 		}
@@ -388,12 +383,6 @@ func (d *dismantling) acls(ctx context.Context) error {
 		_, err := api.DeleteNetworkAcl(ctx, &ec2.DeleteNetworkAclInput{NetworkAclId: &id})
 		return err
 	})
-}
-
-// holds tells whether a subnet is still there.
-func (d *dismantling) holds(subnet *string) bool {
-	_, there := d.find(aws.ToString(subnet))
-	return subnet != nil && there
 }
 
 // theVPC deletes the VPC when nothing is left in it. Its default group, default ACL and main route table go with it.

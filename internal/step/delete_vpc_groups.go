@@ -94,7 +94,7 @@ func (d *dismantling) separate(ctx context.Context) (bool, error) {
 		for _, egress := range []bool{false, true} {
 			var rules []types.IpPermission
 			for _, r := range d.references(group) {
-				if _, there := d.find(r.to); r.egress == egress && there && !d.used(r.to) {
+				if r.egress == egress && d.has(r.to) && !d.used(r.to) {
 					rules = append(rules, r.permission)
 				}
 			}
