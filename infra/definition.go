@@ -9,12 +9,14 @@ import (
 	"quicksight-unsubscribe/internal/workflow"
 )
 
-// placeholders stand for what is known only when a stack is deployed, so that equal code gives an equal definition. The hub's account
-// stands for a target's, too: a role has the same rights in each.
+// placeholders stand for what is known only when a stack is deployed, so that equal code gives an equal definition.
 var placeholders = map[string]string{
 	"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "111122223333", "AWS::URLSuffix": "amazonaws.com",
 	"HubAccountId": "111122223333",
 }
+
+// targetAccount is where the target stack is deployed.
+const targetAccount = "444455556666"
 
 // template is a synthesized CloudFormation template.
 type template map[string]any
@@ -124,6 +126,9 @@ func (t template) resolve(v any) any {
 
 // reference is the value of a Ref: a parameter of CloudFormation, the ARN of a published version, or the name of a resource.
 func (t template) reference(id string) string {
+	if parameters, _ := t["Parameters"].(map[string]any); id == "AWS::AccountId" && parameters["HubAccountId"] != nil {
+		return targetAccount
+	}
 	if value, ok := placeholders[id]; ok {
 		return value
 	}

@@ -23,9 +23,8 @@ import (
 )
 
 const (
-	hubID    = "111122223333" // as the placeholders have it
-	targetID = "444455556666"
-	admin    = "admin"
+	hubID = "111122223333" // as the placeholders have it
+	admin = "admin"
 )
 
 // deployed is an AWS with the roles and policies of both stacks, and an administrator of the hub, whose own policies allow everything.
@@ -54,7 +53,7 @@ func deployed(t *testing.T) *emulator.AWS {
 				"principals": principals, "roles": p.Hub.Roles,
 				"buckets": map[string]any{workflow.Prefix + "-" + hubID: map[string]any{"policy": p.Hub.RecordPolicy}},
 			},
-			targetID: map[string]any{"roles": p.Target.Roles},
+			targetAccount: map[string]any{"roles": p.Target.Roles},
 		},
 	})
 	if err != nil {
@@ -203,7 +202,7 @@ func TestTargetRolesHaveTheirFunctions(t *testing.T) {
 	for _, who := range everybody() {
 		for _, role := range []step.Role{step.RoleRead, step.RoleClose} {
 			_, err := sts.NewFromConfig(as(a, who)).AssumeRole(t.Context(), &sts.AssumeRoleInput{
-				RoleArn: aws.String("arn:aws:iam::" + targetID + ":role/" + string(role)), RoleSessionName: aws.String("test"),
+				RoleArn: aws.String("arn:aws:iam::" + targetAccount + ":role/" + string(role)), RoleSessionName: aws.String("test"),
 			})
 			if !refused(t, err) {
 				if before := got[who]; before != "" {

@@ -9,8 +9,8 @@ import _ "embed"
 var Definition []byte
 
 // Permissions are the IAM policies that the CDK app deploys, with the same placeholders: "hub" has the functions' roles and the policy
-// of the record's bucket, quicksight-unsubscribe-111122223333; "target" has the roles of an account that is to be closed. A role
-// has a path, a trust policy and policies.
+// of the record's bucket, quicksight-unsubscribe-111122223333; "target" has the roles of an account that is to be closed, 444455556666.
+// A role has a path, a trust policy and policies.
 //
 //go:embed permissions.json
 var Permissions []byte
