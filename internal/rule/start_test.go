@@ -51,7 +51,7 @@ func build(b *testing.B, out, packages string) {
 	if strings.HasSuffix(packages, "...") {
 		out += string(filepath.Separator)
 	}
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, packages)
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-gcflags=all=-l", "-ldflags", "-s -w", "-o", out, packages)
 	cmd.Dir = filepath.Join("..", "..")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("go build %s: %v\n%s", packages, err, text)

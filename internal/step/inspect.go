@@ -163,7 +163,7 @@ func (i *inspection) vpc(ctx context.Context) {
 
 // resources asks once for all resources of a kind.
 func (i *inspection) resources(ctx context.Context, kind string, ids []string, why string) {
-	describe, known := describes[kind]
+	describe, known := describes()[kind]
 	if !known {
 		return // an association goes with its table
 	}
@@ -182,7 +182,7 @@ func (i *inspection) resources(ctx context.Context, kind string, ids []string, w
 
 // there tells which of the resources of a kind EC2 shows.
 func (i *inspection) there(ctx context.Context, kind string, ids []string) (map[string]bool, error) {
-	d := describes[kind]
+	d := describes()[kind]
 	there := map[string]bool{}
 	err := d.read(ctx, ec2In(i.target, i.plan.VPC.Region), []types.Filter{{Name: &d.filter, Values: ids}}, func(id *string) {
 		if slices.Contains(ids, aws.ToString(id)) {
@@ -192,110 +192,116 @@ func (i *inspection) there(ctx context.Context, kind string, ids []string) (map[
 	return there, err
 }
 
-// describes says how EC2 is asked for the resources of a kind, by the ids that a plan names.
-var describes = map[string]struct {
+// description is how EC2 is asked for the resources of a kind, by the ids that a plan names.
+type description struct {
 	operation string
 	filter    string
 	read      func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error
-}{
-	"vpc": {"DescribeVpcs", "vpc-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: by}), func(p *ec2.DescribeVpcsOutput) {
-			for _, v := range p.Vpcs {
-				see(v.VpcId)
-			}
-		})
-	}},
-	"subnet": {"DescribeSubnets", "subnet-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: by}), func(p *ec2.DescribeSubnetsOutput) {
-			for _, s := range p.Subnets {
-				see(s.SubnetId)
-			}
-		})
-	}},
-	"rtb": {"DescribeRouteTables", "route-table-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: by}), func(p *ec2.DescribeRouteTablesOutput) {
-			for _, t := range p.RouteTables {
-				see(t.RouteTableId)
-			}
-		})
-	}},
-	"acl": {"DescribeNetworkAcls", "network-acl-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeNetworkAclsPaginator(api, &ec2.DescribeNetworkAclsInput{Filters: by}), func(p *ec2.DescribeNetworkAclsOutput) {
-			for _, a := range p.NetworkAcls {
-				see(a.NetworkAclId)
-			}
-		})
-	}},
-	"sg": {"DescribeSecurityGroups", "group-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: by}), func(p *ec2.DescribeSecurityGroupsOutput) {
-			for _, g := range p.SecurityGroups {
-				see(g.GroupId)
-			}
-		})
-	}},
-	"eni": {"DescribeNetworkInterfaces", "network-interface-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: by}), func(p *ec2.DescribeNetworkInterfacesOutput) {
-			for _, e := range p.NetworkInterfaces {
-				see(e.NetworkInterfaceId)
-			}
-		})
-	}},
-	"igw": {"DescribeInternetGateways", "internet-gateway-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{Filters: by}), func(p *ec2.DescribeInternetGatewaysOutput) {
-			for _, g := range p.InternetGateways {
-				see(g.InternetGatewayId)
-			}
-		})
-	}},
-	"eigw": {"DescribeEgressOnlyInternetGateways", "", func(ctx context.Context, api *ec2.Client, _ []types.Filter, see func(*string)) error { // it has no filter for ids
-		return readPages(ctx, ec2.NewDescribeEgressOnlyInternetGatewaysPaginator(api, &ec2.DescribeEgressOnlyInternetGatewaysInput{}), func(p *ec2.DescribeEgressOnlyInternetGatewaysOutput) {
-			for _, g := range p.EgressOnlyInternetGateways {
-				see(g.EgressOnlyInternetGatewayId)
-			}
-		})
-	}},
-	"nat": {"DescribeNatGateways", "nat-gateway-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeNatGatewaysPaginator(api, &ec2.DescribeNatGatewaysInput{Filter: by}), func(p *ec2.DescribeNatGatewaysOutput) {
-			for _, g := range p.NatGateways {
-				if g.State != types.NatGatewayStateDeleted { // shown for an hour more
-					see(g.NatGatewayId)
+}
+
+// describes lists the descriptions by kind. It is a function because a map in a variable is made when the package is initialized,
+// and so would bring EC2 into the binary of every function.
+func describes() map[string]description {
+	return map[string]description{
+		"vpc": {"DescribeVpcs", "vpc-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeVpcsPaginator(api, &ec2.DescribeVpcsInput{Filters: by}), func(p *ec2.DescribeVpcsOutput) {
+				for _, v := range p.Vpcs {
+					see(v.VpcId)
 				}
-			}
-		})
-	}},
-	"vpce": {"DescribeVpcEndpoints", "vpc-endpoint-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeVpcEndpointsPaginator(api, &ec2.DescribeVpcEndpointsInput{Filters: by}), func(p *ec2.DescribeVpcEndpointsOutput) {
-			for _, e := range p.VpcEndpoints {
-				if !strings.EqualFold(string(e.State), string(types.StateDeleted)) {
-					see(e.VpcEndpointId)
+			})
+		}},
+		"subnet": {"DescribeSubnets", "subnet-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: by}), func(p *ec2.DescribeSubnetsOutput) {
+				for _, s := range p.Subnets {
+					see(s.SubnetId)
 				}
+			})
+		}},
+		"rtb": {"DescribeRouteTables", "route-table-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeRouteTablesPaginator(api, &ec2.DescribeRouteTablesInput{Filters: by}), func(p *ec2.DescribeRouteTablesOutput) {
+				for _, t := range p.RouteTables {
+					see(t.RouteTableId)
+				}
+			})
+		}},
+		"acl": {"DescribeNetworkAcls", "network-acl-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeNetworkAclsPaginator(api, &ec2.DescribeNetworkAclsInput{Filters: by}), func(p *ec2.DescribeNetworkAclsOutput) {
+				for _, a := range p.NetworkAcls {
+					see(a.NetworkAclId)
+				}
+			})
+		}},
+		"sg": {"DescribeSecurityGroups", "group-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeSecurityGroupsPaginator(api, &ec2.DescribeSecurityGroupsInput{Filters: by}), func(p *ec2.DescribeSecurityGroupsOutput) {
+				for _, g := range p.SecurityGroups {
+					see(g.GroupId)
+				}
+			})
+		}},
+		"eni": {"DescribeNetworkInterfaces", "network-interface-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: by}), func(p *ec2.DescribeNetworkInterfacesOutput) {
+				for _, e := range p.NetworkInterfaces {
+					see(e.NetworkInterfaceId)
+				}
+			})
+		}},
+		"igw": {"DescribeInternetGateways", "internet-gateway-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeInternetGatewaysPaginator(api, &ec2.DescribeInternetGatewaysInput{Filters: by}), func(p *ec2.DescribeInternetGatewaysOutput) {
+				for _, g := range p.InternetGateways {
+					see(g.InternetGatewayId)
+				}
+			})
+		}},
+		"eigw": {"DescribeEgressOnlyInternetGateways", "", func(ctx context.Context, api *ec2.Client, _ []types.Filter, see func(*string)) error { // it has no filter for ids
+			return readPages(ctx, ec2.NewDescribeEgressOnlyInternetGatewaysPaginator(api, &ec2.DescribeEgressOnlyInternetGatewaysInput{}), func(p *ec2.DescribeEgressOnlyInternetGatewaysOutput) {
+				for _, g := range p.EgressOnlyInternetGateways {
+					see(g.EgressOnlyInternetGatewayId)
+				}
+			})
+		}},
+		"nat": {"DescribeNatGateways", "nat-gateway-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeNatGatewaysPaginator(api, &ec2.DescribeNatGatewaysInput{Filter: by}), func(p *ec2.DescribeNatGatewaysOutput) {
+				for _, g := range p.NatGateways {
+					if g.State != types.NatGatewayStateDeleted { // shown for an hour more
+						see(g.NatGatewayId)
+					}
+				}
+			})
+		}},
+		"vpce": {"DescribeVpcEndpoints", "vpc-endpoint-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeVpcEndpointsPaginator(api, &ec2.DescribeVpcEndpointsInput{Filters: by}), func(p *ec2.DescribeVpcEndpointsOutput) {
+				for _, e := range p.VpcEndpoints {
+					if !strings.EqualFold(string(e.State), string(types.StateDeleted)) {
+						see(e.VpcEndpointId)
+					}
+				}
+			})
+		}},
+		"eipalloc": {"DescribeAddresses", "allocation-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: by})
+			if err != nil {
+				return err
 			}
-		})
-	}},
-	"eipalloc": {"DescribeAddresses", "allocation-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		out, err := api.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: by})
-		if err != nil {
-			return err
-		}
-		for _, a := range out.Addresses {
-			see(a.AllocationId)
-		}
-		return nil
-	}},
-	"dopt": {"DescribeDhcpOptions", "dhcp-options-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeDhcpOptionsPaginator(api, &ec2.DescribeDhcpOptionsInput{Filters: by}), func(p *ec2.DescribeDhcpOptionsOutput) {
-			for _, o := range p.DhcpOptions {
-				see(o.DhcpOptionsId)
+			for _, a := range out.Addresses {
+				see(a.AllocationId)
 			}
-		})
-	}},
-	"fl": {"DescribeFlowLogs", "flow-log-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
-		return readPages(ctx, ec2.NewDescribeFlowLogsPaginator(api, &ec2.DescribeFlowLogsInput{Filter: by}), func(p *ec2.DescribeFlowLogsOutput) {
-			for _, f := range p.FlowLogs {
-				see(f.FlowLogId)
-			}
-		})
-	}},
+			return nil
+		}},
+		"dopt": {"DescribeDhcpOptions", "dhcp-options-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeDhcpOptionsPaginator(api, &ec2.DescribeDhcpOptionsInput{Filters: by}), func(p *ec2.DescribeDhcpOptionsOutput) {
+				for _, o := range p.DhcpOptions {
+					see(o.DhcpOptionsId)
+				}
+			})
+		}},
+		"fl": {"DescribeFlowLogs", "flow-log-id", func(ctx context.Context, api *ec2.Client, by []types.Filter, see func(*string)) error {
+			return readPages(ctx, ec2.NewDescribeFlowLogsPaginator(api, &ec2.DescribeFlowLogsInput{Filter: by}), func(p *ec2.DescribeFlowLogsOutput) {
+				for _, f := range p.FlowLogs {
+					see(f.FlowLogId)
+				}
+			})
+		}},
+	}
 }
 
 func kindsOf(resources []closing.Resource) []string {
