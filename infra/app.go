@@ -54,10 +54,3 @@ func optional(text string) *string {
 	}
 	return &text
 }
-
-func list(items []string, last string) string {
-	if len(items) < 2 {
-		return strings.Join(items, "")
-	}
-	return strings.Join(items[:len(items)-1], ", ") + last + items[len(items)-1]
-}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -72,7 +73,7 @@ func (t template) definition() ([]byte, error) {
 		}
 		return indented(tree)
 	}
-	return nil, fmt.Errorf("the template has no state machine")
+	return nil, errors.New("the template has no state machine")
 }
 
 // resources are the properties of all resources of a type, by logical id.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -66,11 +67,12 @@ func newLogGroup(scope constructs.Construct, id, name string, config configurati
 }
 
 func described(f workflow.Function) string {
-	switch {
-	case f.Folder == "decide-approval":
+	switch f.Folder {
+	case "decide-approval":
 		return "Takes the decisions of approvers: the only writer of decisions"
-	case f.Folder == "finish-run":
+	case "finish-run":
 		return "Cleans up after an execution that failed, timed out or was stopped"
+	default:
+		return "Behind " + strings.Join(f.States, ", ")
 	}
-	return "The state " + list(f.States, " and ")
 }

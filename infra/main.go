@@ -13,15 +13,16 @@ import (
 )
 
 func main() {
-	defer jsii.Close()
 	out := flag.String("out", "", "write the cloud assembly to `DIR`; default: where the CDK's command line says, else cdk.out")
 	built := flag.String("functions", "build/functions", "take the functions' binaries, <function>/bootstrap, from `DIR`")
 	target := flag.String("target-template", "", "write only the target stack, as one plain CloudFormation file, to `PATH`")
 	context := flag.Bool("context", false, "print the table of the context values, as Markdown")
 	flag.Parse()
-	if err := run(os.Stdout, *out, *built, *target, *context); err != nil {
+	err := run(os.Stdout, *out, *built, *target, *context)
+	jsii.Close()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
-		os.Exit(1) //nolint:gocritic // the child process ends with its standard input
+		os.Exit(1)
 	}
 }
 
@@ -62,5 +63,5 @@ func writeTarget(path string) error {
 	if text, err = indented(tree); err != nil {
 		return err
 	}
-	return os.WriteFile(path, text, 0o644) //nolint:gosec // a template is for everybody
+	return os.WriteFile(path, text, 0o644)
 }

@@ -18,8 +18,11 @@ var update = flag.Bool("update", false, "write the committed files from the CDK 
 // environment in its init: closing its client, which has not started, makes it take the new one.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Setenv("CDK_VALIDATION", "false")
-	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "18,20")
+	for name, value := range map[string]string{"CDK_VALIDATION": "false", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,20"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
 	jsii.Close()
 	code := m.Run()
 	jsii.Close()
