@@ -136,7 +136,7 @@ func (r *Run) othersUntouched() []string {
 		case still:
 			broken = append(broken, fmt.Sprintf("%s is no longer as it was, and no committed plan names it: %s, was %s", id, content, r.baseline[id]))
 		default:
-			broken = append(broken, fmt.Sprintf("%s is gone, and no committed plan names it", id))
+			broken = append(broken, id+" is gone, and no committed plan names it")
 		}
 	}
 	return broken

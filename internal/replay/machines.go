@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -91,7 +90,7 @@ func (p *player) SendTaskHeartbeat(token string) error {
 
 // ring tries the executions in turn: only one of them knows a token.
 func (p *player) ring(send func(*Execution) error) error {
-	var err error = asl.ErrInvalidToken
+	err := asl.ErrInvalidToken
 	for _, e := range p.run.Executions {
 		if err = send(e); !errors.Is(err, asl.ErrInvalidToken) {
 			break
@@ -138,6 +137,3 @@ func (p *player) RedriveExecution(arn string) (time.Time, error) {
 func refusal(code, message string) error {
 	return &emulator.APIError{Code: code, Message: message, Status: http.StatusBadRequest}
 }
-
-// executionName is the last part of an execution's ARN.
-func executionName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

@@ -135,10 +135,9 @@ func PrintAssumptions(w io.Writer, settings map[string]string) {
 
 // virtual is a duration as people read it.
 func virtual(d time.Duration) string {
-	d = d.Round(time.Second)
-	days := d / (24 * time.Hour)
-	d -= days * 24 * time.Hour
-	text := fmt.Sprintf("%02d:%02d:%02d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+	seconds := int(d.Round(time.Second).Seconds())
+	days := seconds / (24 * 60 * 60)
+	text := fmt.Sprintf("%02d:%02d:%02d", seconds/3600%24, seconds/60%60, seconds%60)
 	if days > 0 {
 		return fmt.Sprintf("%dd %s", days, text)
 	}

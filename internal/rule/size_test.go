@@ -55,7 +55,7 @@ func zipped(t *testing.T, path string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer binary.Close()
+	defer binary.Close() //nolint:errcheck // it was only read
 	if _, err := io.Copy(entry, binary); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -214,15 +215,9 @@ func (in Input) overdue(now time.Time, budget time.Duration, remaining List) err
 
 // String names the items, and how many more there are.
 func (l List) String() string {
-	s := ""
-	for i, item := range l.Items {
-		if i > 0 {
-			s += ", "
-		}
-		s += item
-	}
+	text := strings.Join(l.Items, ", ")
 	if more := l.Total - len(l.Items); more > 0 {
-		s += " and " + strconv.Itoa(more) + " more"
+		text += " and " + strconv.Itoa(more) + " more"
 	}
-	return s
+	return text
 }
