@@ -5,6 +5,7 @@ import (
 
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
 )
 
 // Summary is a run in numbers: the line that --json prints.
@@ -36,7 +37,7 @@ func (r *Run) Summary() Summary {
 		switch {
 		case call.Fault != "":
 			s.Faults++
-		case call.Error != "" && !expectedMiss(call.Service, call.Error):
+		case call.Error != "" && !isAnswer(call):
 			s.RefusedCalls++
 		}
 		if call.Mutating && call.Done {
@@ -64,10 +65,16 @@ func (r *Run) Judge() Summary {
 	return s
 }
 
-// expectedMiss tells whether an error is an answer rather than a refusal: the record has no such object yet, or a conditional
-// write lost.
-func expectedMiss(service, code string) bool {
-	return service == "s3" && (code == "NoSuchKey" || code == "PreconditionFailed")
+// isAnswer tells whether an error is an answer rather than a refusal: the record has no such object yet, a conditional write lost,
+// or there is no subscription.
+func isAnswer(call emulator.Call) bool {
+	switch call.Error {
+	case "NoSuchKey", "PreconditionFailed":
+		return call.Service == "s3"
+	case "ResourceNotFoundException":
+		return call.Operation == "DescribeAccountSubscription"
+	}
+	return false
 }
 
 // tokens are all task tokens of the run.
