@@ -61,7 +61,8 @@ asl: need-node ## regenerate the committed state machine from the CDK app
 synth: need-node build ## write the CloudFormation templates to build/cdk.out, and check them with cfn-lint where it is installed
 	@rm -rf $(BUILD)/cdk.out
 	$(GO) run ./infra -out $(BUILD)/cdk.out -functions $(DIST)
-	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
+	$(GO) run ./infra -target-template $(BUILD)/quicksight-unsubscribe-target.json
+	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-target.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
 
 .PHONY: deploy diff destroy
 deploy: need-node build ## deploy the stacks with the credentials of the shell; CONTEXT="-c name=value ..."
