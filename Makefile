@@ -77,8 +77,12 @@ golden: asl ## refresh every golden file; review the difference
 	$(GO) test ./internal/... -run 'Golden' -count=1 -update
 
 .PHONY: bench
-bench: ## the benchmarks
-	$(GO) test ./internal/... -run '^$$' -bench . -benchmem
+bench: ## the benchmarks, on one core; PEER=DIR (npm install --prefix DIR aws-local-stepfunctions@3.0.0) adds that engine
+	@mkdir -p $(BUILD)
+	ASL_PEER=$(abspath $(PEER)) $(GO) test ./internal/... -run '^$$' -bench . -benchmem -cpu 1 | tee $(BUILD)/bench.txt
+	@awk '/^BenchmarkTenStates/ {for (i = 2; i <= NF; i++) if ($$i == "exec/s") rate[$$1] = $$(i-1)} \
+	  function line(what, name) {if (name in rate) printf "%-28s %10.0f executions/s%s\n", what, rate[name], rate[peer] ? sprintf("  %6.1f x the peer", rate[name] / rate[peer]) : ""} \
+	  END {peer = "BenchmarkTenStatesPeer"; print "\nten states, one core"; line("JSONPath", "BenchmarkTenStates"); line("JSONata", "BenchmarkTenStatesJSONata"); line("aws-local-stepfunctions", peer)}' $(BUILD)/bench.txt
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -45,6 +46,29 @@ func BenchmarkTenStates(b *testing.B) {
 		b.Skipf("the definition to compare with is not here: %v", err)
 	}
 	benchmark(b, definition, 10)
+}
+
+// BenchmarkTenStatesPeer runs the same definition in aws-local-stepfunctions, where ASL_PEER names the folder into which npm
+// installed it.
+func BenchmarkTenStatesPeer(b *testing.B) {
+	dir := os.Getenv("ASL_PEER")
+	if dir == "" {
+		b.Skip("ASL_PEER names no folder: npm install --prefix DIR aws-local-stepfunctions@3.0.0, then make bench PEER=DIR")
+	}
+	var result struct {
+		ExecutionsPerSecond float64 `json:"executionsPerSecond"`
+	}
+	for b.Loop() {
+		const shared = "../../../shared/bench/"
+		out, err := exec.Command("node", shared+"aws-local-stepfunctions.mjs", dir, shared+"ten-states.asl.json", "5000").Output()
+		if err != nil {
+			b.Fatalf("the peer: %v", err)
+		}
+		if err := json.Unmarshal(out, &result); err != nil {
+			b.Fatalf("the peer's answer %s: %v", out, err)
+		}
+	}
+	b.ReportMetric(result.ExecutionsPerSecond, "exec/s")
 }
 
 // BenchmarkTenStatesJSONata does the same with JSONata.
