@@ -30,6 +30,7 @@ type Commit struct {
 	PlanKey   string     `json:"planKey"` // where that plan is
 	At        time.Time  `json:"at"`
 	Decisions []Decision `json:"decisions"`
+	Manifest  string     `json:"manifest"` // Manifest.Sum of the round's
 }
 
 // MaxCommitAge is how old a commit may be before the step that deletes the subscription compares the account with the plan again.

@@ -81,6 +81,9 @@ func (m Material) facts() map[fact]json.RawMessage {
 	for _, n := range m.NotReadable {
 		put("not readable", n.Kind+" in "+n.Region, n.Reason)
 	}
+	for _, u := range m.Unsaved {
+		put("unsaved asset", u.ARN, u.Code) // its message may change by itself
+	}
 	put("not saved", m.AccountID, m.NotSaved)
 	put("not before", m.AccountID, m.NotBefore)
 	return facts

@@ -35,6 +35,7 @@ type Material struct {
 	VPC            VPC             `json:"vpc"`
 	NotReadable    []NotReadable   `json:"notReadable,omitempty"` // what may exist and will be destroyed unseen
 	NotSaved       string          `json:"notSaved,omitempty"`    // why assets will not be saved first, in the request's words
+	Unsaved        []Unsaved       `json:"unsaved,omitempty"`     // assets that an earlier round could not save
 	NotBefore      *time.Time      `json:"notBefore,omitempty"`
 }
 
@@ -175,6 +176,7 @@ func (m *Material) Sort() {
 	slices.SortFunc(m.NotReadable, func(a, b NotReadable) int {
 		return strings.Compare(a.Kind+"\x00"+a.Region, b.Kind+"\x00"+b.Region)
 	})
+	slices.SortFunc(m.Unsaved, func(a, b Unsaved) int { return strings.Compare(a.ARN, b.ARN) })
 	slices.Sort(m.Directory.Interfaces)
 	byKind := func(a, b Resource) int { return strings.Compare(a.Kind+"\x00"+a.ID, b.Kind+"\x00"+b.ID) }
 	slices.SortFunc(m.VPC.Resources, byKind)

@@ -96,6 +96,9 @@ func ParseRequest(input []byte) (Request, error) {
 			return Request{}, badRequest("the field %q has the wrong type: got %s, want %s", name, abbreviate(fields[name]), wanted[name])
 		}
 	}
+	if fields["skipBackupReason"] != nil && strings.TrimSpace(r.SkipBackupReason) == "" {
+		return Request{}, badRequest("skipBackupReason is empty: say why nothing need be saved before it is destroyed, or leave it out")
+	}
 	return r, r.validate()
 }
 

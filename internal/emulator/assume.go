@@ -122,5 +122,14 @@ func (a *AWS) assume(name string) string {
 	if !ok {
 		panic("emulator: assumption " + name + " is not in the table")
 	}
+	a.consulted[name] = true
 	return setting
+}
+
+// Consulted lists the assumptions that the calls so far depended on, sorted. Under another setting of any other assumption the
+// same calls would have had the same answers.
+func (a *AWS) Consulted() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return sortedKeys(a.consulted)
 }

@@ -34,6 +34,7 @@ type AWS struct {
 
 	world       *World
 	assumptions map[string]string
+	consulted   map[string]bool // assumptions
 	without     map[string]bool
 	faults      []*armedFault
 	journal     []Call
@@ -64,6 +65,7 @@ func New(o Options) (*AWS, error) {
 	a := &AWS{
 		world:       world,
 		assumptions: assumptions,
+		consulted:   map[string]bool{},
 		faults:      faults,
 		without:     map[string]bool{},
 		occurrences: map[string]int{},
@@ -105,6 +107,7 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 	c := &AWS{
 		world:       world,
 		assumptions: maps.Clone(a.assumptions),
+		consulted:   maps.Clone(a.consulted),
 		without:     maps.Clone(a.without),
 		occurrences: maps.Clone(a.occurrences),
 		journal:     slices.Clone(a.journal),

@@ -174,7 +174,7 @@ const (
 
 var identityOperations = []string{
 	"DescribeAccountSettings", "UpdateAccountSettings", "DeleteAccountSubscription", "DeleteNamespace",
-	"ListUsers", "ListGroups", "ListIAMPolicyAssignments", "ListCustomPermissions", "ListBrands", "DescribeIpRestriction",
+	"ListUsers", "ListGroups", "ListGroupMemberships", "ListIAMPolicyAssignments", "ListCustomPermissions", "ListBrands", "DescribeIpRestriction",
 }
 
 // quickSightRules in the order in which QuickSight is taken to look.
@@ -191,6 +191,7 @@ var quickSightRules = []rule{
 	{name: "directory-permissions", operations: []string{"DeleteAccountSubscription", "DeleteNamespace"}, page: closingPage, check: checkDirectoryPermissions},
 	{name: "leftover-namespace", operations: []string{"DeleteAccountSubscription"}, page: closingPage, check: checkLeftoverNamespaces},
 	{name: "default-namespace", operations: []string{"DeleteNamespace"}, page: closingPage, check: checkDefaultNamespace},
+	{name: "five-export-jobs", operations: []string{"StartAssetBundleExportJob"}, page: "https://docs.aws.amazon.com/quicksight/latest/APIReference/API_StartAssetBundleExportJob.html", check: checkExportJobs},
 	{name: "deleted-connection", operations: []string{"DeleteVPCConnection"}, page: "https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/quicksight/vpc_connection.go", check: checkDeletedConnection},
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -75,6 +76,8 @@ func (a *Asset) UnmarshalJSON(data []byte) error {
 type assetKind struct {
 	resource string // in the ARN
 	list     string // operation
+	describe string // operation
+	part     string // of the asset that it describes, as a path; "": the asset itself
 	route    string
 	output   any    // a pointer to the operation's output
 	items    string // member of the output that lists the summaries
@@ -83,29 +86,30 @@ type assetKind struct {
 }
 
 var assetKinds = []assetKind{
-	{"dashboard", "ListDashboards", "dashboards", &quicksight.ListDashboardsOutput{}, "DashboardSummaryList", "DashboardId", func(a *Assets) *[]*Asset { return &a.Dashboards }},
-	{"analysis", "ListAnalyses", "analyses", &quicksight.ListAnalysesOutput{}, "AnalysisSummaryList", "AnalysisId", func(a *Assets) *[]*Asset { return &a.Analyses }},
-	{"dataset", "ListDataSets", "data-sets", &quicksight.ListDataSetsOutput{}, "DataSetSummaries", "DataSetId", func(a *Assets) *[]*Asset { return &a.DataSets }},
-	{"datasource", "ListDataSources", "data-sources", &quicksight.ListDataSourcesOutput{}, "DataSources", "DataSourceId", func(a *Assets) *[]*Asset { return &a.DataSources }},
-	{"folder", "ListFolders", "folders", &quicksight.ListFoldersOutput{}, "FolderSummaryList", "FolderId", func(a *Assets) *[]*Asset { return &a.Folders }},
-	{"theme", "ListThemes", "themes", &quicksight.ListThemesOutput{}, "ThemeSummaryList", "ThemeId", func(a *Assets) *[]*Asset { return &a.Themes }},
-	{"template", "ListTemplates", "templates", &quicksight.ListTemplatesOutput{}, "TemplateSummaryList", "TemplateId", func(a *Assets) *[]*Asset { return &a.Templates }},
-	{"topic", "ListTopics", "topics", &quicksight.ListTopicsOutput{}, "TopicsSummaries", "TopicId", func(a *Assets) *[]*Asset { return &a.Topics }},
-	{"action-connector", "ListActionConnectors", "action-connectors", &quicksight.ListActionConnectorsOutput{}, "ActionConnectorSummaries", "ActionConnectorId", func(a *Assets) *[]*Asset { return &a.ActionConnectors }},
-	{"agent", "ListAgents", "agents", &quicksight.ListAgentsOutput{}, "AgentSummaries", "AgentId", func(a *Assets) *[]*Asset { return &a.Agents }},
-	{"app", "ListApps", "apps", &quicksight.ListAppsOutput{}, "AppSummaryList", "AppId", func(a *Assets) *[]*Asset { return &a.Apps }},
-	{"flow", "ListFlows", "flows", &quicksight.ListFlowsOutput{}, "FlowSummaryList", "FlowId", func(a *Assets) *[]*Asset { return &a.Flows }},
-	{"knowledge-base", "ListKnowledgeBases", "v1/knowledge-bases", &quicksight.ListKnowledgeBasesOutput{}, "KnowledgeBaseSummaries", "KnowledgeBaseId", func(a *Assets) *[]*Asset { return &a.KnowledgeBases }},
-	{"space", "ListSpaces", "v1/spaces", &quicksight.ListSpacesOutput{}, "SpaceSummaries", "SpaceId", func(a *Assets) *[]*Asset { return &a.Spaces }},
+	{"dashboard", "ListDashboards", "DescribeDashboardDefinition", "/definition", "dashboards", &quicksight.ListDashboardsOutput{}, "DashboardSummaryList", "DashboardId", func(a *Assets) *[]*Asset { return &a.Dashboards }},
+	{"analysis", "ListAnalyses", "DescribeAnalysisDefinition", "/definition", "analyses", &quicksight.ListAnalysesOutput{}, "AnalysisSummaryList", "AnalysisId", func(a *Assets) *[]*Asset { return &a.Analyses }},
+	{"dataset", "ListDataSets", "DescribeDataSet", "", "data-sets", &quicksight.ListDataSetsOutput{}, "DataSetSummaries", "DataSetId", func(a *Assets) *[]*Asset { return &a.DataSets }},
+	{"datasource", "ListDataSources", "DescribeDataSource", "", "data-sources", &quicksight.ListDataSourcesOutput{}, "DataSources", "DataSourceId", func(a *Assets) *[]*Asset { return &a.DataSources }},
+	{"folder", "ListFolders", "DescribeFolder", "", "folders", &quicksight.ListFoldersOutput{}, "FolderSummaryList", "FolderId", func(a *Assets) *[]*Asset { return &a.Folders }},
+	{"theme", "ListThemes", "DescribeTheme", "", "themes", &quicksight.ListThemesOutput{}, "ThemeSummaryList", "ThemeId", func(a *Assets) *[]*Asset { return &a.Themes }},
+	{"template", "ListTemplates", "DescribeTemplateDefinition", "/definition", "templates", &quicksight.ListTemplatesOutput{}, "TemplateSummaryList", "TemplateId", func(a *Assets) *[]*Asset { return &a.Templates }},
+	{"topic", "ListTopics", "DescribeTopic", "", "topics", &quicksight.ListTopicsOutput{}, "TopicsSummaries", "TopicId", func(a *Assets) *[]*Asset { return &a.Topics }},
+	{"action-connector", "ListActionConnectors", "DescribeActionConnector", "", "action-connectors", &quicksight.ListActionConnectorsOutput{}, "ActionConnectorSummaries", "ActionConnectorId", func(a *Assets) *[]*Asset { return &a.ActionConnectors }},
+	{"agent", "ListAgents", "DescribeAgent", "", "agents", &quicksight.ListAgentsOutput{}, "AgentSummaries", "AgentId", func(a *Assets) *[]*Asset { return &a.Agents }},
+	{"app", "ListApps", "DescribeApp", "", "apps", &quicksight.ListAppsOutput{}, "AppSummaryList", "AppId", func(a *Assets) *[]*Asset { return &a.Apps }},
+	{"flow", "ListFlows", "DescribeFlow", "", "flows", &quicksight.ListFlowsOutput{}, "FlowSummaryList", "FlowId", func(a *Assets) *[]*Asset { return &a.Flows }},
+	{"knowledge-base", "ListKnowledgeBases", "DescribeKnowledgeBase", "", "v1/knowledge-bases", &quicksight.ListKnowledgeBasesOutput{}, "KnowledgeBaseSummaries", "KnowledgeBaseId", func(a *Assets) *[]*Asset { return &a.KnowledgeBases }},
+	{"space", "ListSpaces", "DescribeSpace", "", "v1/spaces", &quicksight.ListSpacesOutput{}, "SpaceSummaries", "SpaceId", func(a *Assets) *[]*Asset { return &a.Spaces }},
 }
 
 var quickSightAssetOperations = assetOperations()
 
 func assetOperations() map[string]op {
 	operations := map[string]op{
-		"ListRefreshSchedules":  {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
-		"ListCustomPermissions": {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
-		"ListBrands":            {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
+		"ListRefreshSchedules":    {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
+		"DescribeRefreshSchedule": {run: describeRefreshSchedule, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules/{ScheduleId}", resource: refreshScheduleResource},
+		"ListCustomPermissions":   {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
+		"ListBrands":              {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
 	}
 	for _, kind := range assetKinds {
 		route := "GET /accounts/{AwsAccountId}/" + kind.route
@@ -113,8 +117,28 @@ func assetOperations() map[string]op {
 			route = "GET /v1/accounts/{AwsAccountId}/" + path
 		}
 		operations[kind.list] = op{run: kind.run, route: route}
+		member := "/{" + kind.id + "}"
+		operations[kind.describe] = op{run: kind.describeOne, route: route + member + kind.part, resource: kind.arn}
 	}
 	return operations
+}
+
+// describeOne answers with the asset as JSON: what AWS would say of it, as far as the world knows it.
+func (k assetKind) describeOne(r *request) (any, error) {
+	for _, asset := range *k.of(&r.quickSightRegion().Assets) {
+		if asset.ID != r.str(k.id) {
+			continue
+		}
+		body, err := json.Marshal(map[string]any{
+			k.id: asset.ID, "Name": asset.Name, "Arn": asset.ARN, "LastUpdatedTime": asset.Updated.Unix(), "Members": asset.Members, "RequestId": r.requestID,
+		})
+		return reply{body: body, header: http.Header{"Content-Type": {restJSON.contentType()}}}, err
+	}
+	return nil, &APIError{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: k.resource + " " + r.str(k.id) + " is not found"}
+}
+
+func (k assetKind) arn(r *request) []string {
+	return []string{r.quickSightARN(k.resource + "/" + r.str(k.id))}
 }
 
 // run lists the assets of one kind.
@@ -223,6 +247,18 @@ func listRefreshSchedules(r *request) (any, error) {
 		})
 	}
 	return out, nil
+}
+
+func describeRefreshSchedule(r *request) (any, error) {
+	for _, set := range r.quickSightRegion().DataSets {
+		if id := r.str("ScheduleId"); set.ID == r.str("DataSetId") && slices.Contains(set.RefreshSchedules, id) {
+			arn := set.ARN + "/refresh-schedule/" + id
+			return &quicksight.DescribeRefreshScheduleOutput{Arn: &arn, RefreshSchedule: &types.RefreshSchedule{
+				ScheduleId: &id, Arn: &arn, RefreshType: types.IngestionTypeFullRefresh, ScheduleFrequency: &types.RefreshFrequency{Interval: types.RefreshIntervalDaily},
+			}}, nil
+		}
+	}
+	return nil, &APIError{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: "RefreshSchedule " + r.str("ScheduleId") + " is not found"}
 }
 
 func listCustomPermissions(r *request) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -32,8 +33,30 @@ type ExportJob struct {
 // downloadMinutes is how long the URL of a finished job works; describing the job again makes a new one.
 const downloadMinutes = 5
 
-// maxExported is how many resources one job takes.
-const maxExported = 100
+const (
+	maxExported  = 100 // resources that one job takes
+	maxExporting = 5   // jobs that run at once in an account, whatever their regions
+)
+
+func checkExportJobs(r *request) error {
+	if running := r.quickSight().exporting(); running >= maxExporting {
+		return &APIError{Code: "LimitExceededException", Status: http.StatusConflict, Message: fmt.Sprintf("Account %s already runs %d asset bundle export jobs", r.account, running)}
+	}
+	return nil
+}
+
+// exporting counts the jobs that are not finished.
+func (q *QuickSight) exporting() int {
+	running := 0
+	for _, region := range q.Regions {
+		for _, job := range region.ExportJobs {
+			if job.Status != "SUCCESSFUL" && job.Status != "FAILED" {
+				running++
+			}
+		}
+	}
+	return running
+}
 
 var quickSightExportOperations = map[string]op{
 	"StartAssetBundleExportJob":    {run: startAssetBundleExportJob, route: "POST /accounts/{AwsAccountId}/asset-bundle-export-jobs/export", required: []string{"AssetBundleExportJobId", "ResourceArns", "ExportFormat"}, resource: exportResource},
@@ -72,12 +95,25 @@ func startAssetBundleExportJob(r *request) (any, error) {
 	return &quicksight.StartAssetBundleExportJobOutput{Arn: &arn, AssetBundleExportJobId: &id, Status: http.StatusAccepted}, nil
 }
 
+// asset finds what an export job can take by its ARN: an asset, or the refresh schedule of a data set, which is saved by its own.
 func (region *QuickSightRegion) asset(arn string) *Asset {
 	for _, kind := range assetKinds {
 		for _, a := range *kind.of(&region.Assets) {
 			if a.ARN == arn {
 				return a
 			}
+		}
+	}
+	for _, set := range region.DataSets {
+		for _, id := range set.RefreshSchedules {
+			if schedule := set.ARN + "/refresh-schedule/" + id; schedule == arn {
+				return &Asset{ID: id, Name: id, ARN: arn, Created: set.Created, Updated: set.Updated}
+			}
+		}
+	}
+	for _, c := range region.VPCConnections {
+		if strings.HasSuffix(arn, ":vpcConnection/"+c.ID) {
+			return &Asset{ID: c.ID, Name: c.Name, ARN: arn}
 		}
 	}
 	return nil
@@ -138,39 +174,62 @@ func listAssetBundleExportJobs(r *request) (any, error) {
 // bundleHost is where finished bundles are downloaded, without a signature of the caller: the URL itself is the secret.
 const bundleHost = "quicksight-asset-bundles.s3."
 
-// download serves a finished bundle; ok is false where the request asks for something else.
-func (a *AWS) download(in *http.Request) (out reply, ok bool) {
+// downloading recognizes the download of a finished bundle, a GetObject of S3, and says whose bundle it is.
+func (a *AWS) downloading(in *http.Request, r *request) (account string, ok bool) {
 	region, found := strings.CutPrefix(cmp.Or(in.Host, in.URL.Host), bundleHost)
 	if !found || in.Method != http.MethodGet {
-		return reply{}, false
+		return "", false
 	}
 	region, _, _ = strings.Cut(region, ".")
 	account, file, _ := strings.Cut(strings.Trim(in.URL.Path, "/"), "/")
+	r.service, r.operation, r.region = a.services["s3"], "GetObject", region
+	r.params = map[string]any{"Bucket": strings.TrimSuffix(bundleHost, ".s3."), "Key": account + "/" + file}
+	return account, true
+}
+
+// download serves a finished bundle until its URL expires.
+func (a *AWS) download(in *http.Request, r *request, account string) (any, error) {
+	_, file, _ := strings.Cut(r.str("Key"), "/")
 	id := strings.TrimSuffix(strings.TrimPrefix(file, "assetbundle-"), ".qs")
 	denied := &APIError{Code: "AccessDenied", Message: "Request has expired", Status: http.StatusForbidden}
 	owner := a.world.Accounts[account]
-	if in.URL.Query().Get("Expires") < itoa(a.now().Unix()) || owner == nil || owner.QuickSight == nil || owner.QuickSight.Regions[region] == nil {
-		return writeError(s3XML, denied, ""), true
+	if in.URL.Query().Get("Expires") < itoa(a.now().Unix()) || owner == nil || owner.QuickSight == nil || owner.QuickSight.Regions[r.region] == nil {
+		return nil, denied
 	}
-	for _, job := range owner.QuickSight.Regions[region].ExportJobs {
+	region := owner.QuickSight.Regions[r.region]
+	for _, job := range region.ExportJobs {
 		if job.ID == id && job.Status == "SUCCESSFUL" {
-			return reply{status: http.StatusOK, header: http.Header{"Content-Type": {"application/zip"}}, body: job.bundle()}, true
+			return reply{header: http.Header{"Content-Type": {"application/zip"}}, body: job.bundle(region)}, nil
 		}
 	}
-	return writeError(s3XML, denied, ""), true
+	return nil, denied
 }
 
-// bundle is a zip that names the exported resources, equal bytes for equal jobs.
-func (j *ExportJob) bundle() []byte {
+// bundle is a zip of the exported resources, equal bytes for equal resources.
+func (j *ExportJob) bundle(region *QuickSightRegion) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, arn := range j.ResourceARNs {
+		asset := region.asset(arn)
+		if asset == nil {
+			continue // it is gone since
+		}
 		kind, id, _ := strings.Cut(arn[strings.LastIndex(arn, ":")+1:], "/")
+		content, err := json.Marshal(bundled{Kind: kind, Asset: asset})
+		if err != nil {
+			continue // plain data: it came from JSON
+		}
 		// Writing to a buffer does not fail.
-		if w, err := z.Create(kind + "/" + id + ".json"); err == nil {
-			_, _ = fmt.Fprintf(w, `{"resourceType":%q,"arn":%q}`, kind, arn)
+		if w, err := z.Create(kind + "/" + strings.ReplaceAll(id, "/", "_") + ".json"); err == nil {
+			_, _ = w.Write(content)
 		}
 	}
 	_ = z.Close()
 	return b.Bytes()
+}
+
+// bundled is one resource of a bundle. AWS does not document its own format.
+type bundled struct {
+	Kind  string `json:"resourceType"`
+	Asset *Asset `json:"asset"`
 }

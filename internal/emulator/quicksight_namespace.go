@@ -100,9 +100,10 @@ func (u *QuickSightUser) complete(account, home string) {
 
 // QuickSightGroup is a group of one namespace.
 type QuickSightGroup struct {
-	GroupName   string `json:"groupName"`
-	Description string `json:"description,omitempty"`
-	Namespace   string `json:"namespace,omitempty"`
+	GroupName   string   `json:"groupName"`
+	Description string   `json:"description,omitempty"`
+	Namespace   string   `json:"namespace,omitempty"`
+	Members     []string `json:"members,omitempty"` // user names
 }
 
 // PolicyAssignment gives an IAM policy to users and groups of a namespace.
@@ -118,6 +119,7 @@ var quickSightNamespaceOperations = map[string]op{
 	"DeleteNamespace":          {run: deleteNamespace, route: "DELETE /accounts/{AwsAccountId}/namespaces/{Namespace}", resource: namespaceResource},
 	"ListUsers":                {run: listUsers, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/users"},
 	"ListGroups":               {run: listGroups, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups"},
+	"ListGroupMemberships":     {run: listGroupMemberships, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups/{GroupName}/members"},
 	"ListIAMPolicyAssignments": {run: listIAMPolicyAssignments, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/v2/iam-policy-assignments"},
 }
 
@@ -212,6 +214,22 @@ func listGroups(r *request) (any, error) {
 		out.GroupList = append(out.GroupList, types.Group{Arn: &arn, GroupName: &g.GroupName, Description: optional(g.Description), PrincipalId: &id})
 	}
 	return out, err
+}
+
+func listGroupMemberships(r *request) (any, error) {
+	for _, g := range r.quickSight().Groups {
+		if g.Namespace != r.str("Namespace") || g.GroupName != r.str("GroupName") {
+			continue
+		}
+		cut, next, err := quickSightPage(r, g.Members)
+		out := &quicksight.ListGroupMembershipsOutput{GroupMemberList: []types.GroupMember{}, NextToken: next}
+		for _, name := range cut {
+			arn := r.quickSightARN("user/" + g.Namespace + "/" + name)
+			out.GroupMemberList = append(out.GroupMemberList, types.GroupMember{MemberName: &name, Arn: &arn})
+		}
+		return out, err
+	}
+	return nil, &APIError{Code: "ResourceNotFoundException", Status: 404, Message: "Group " + r.str("GroupName") + " not found"}
 }
 
 func listIAMPolicyAssignments(r *request) (any, error) {

@@ -3,6 +3,7 @@ package emulator
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
@@ -45,6 +47,21 @@ func elsewhere(l *lab) error {
 }
 
 func unsubscribing(l *lab) error { return l.unsubscribe("us-east-1") }
+
+// exporting starts six jobs, in two regions.
+func exporting(l *lab) error {
+	for i := range 6 {
+		region := []string{"us-east-1", "eu-west-1"}[i%2]
+		_, err := l.target(region).StartAssetBundleExportJob(background, &quicksight.StartAssetBundleExportJobInput{
+			AwsAccountId: target, AssetBundleExportJobId: aws.String("job-" + strconv.Itoa(i)), ExportFormat: types.AssetBundleExportFormatQuicksightJson,
+			ResourceArns: []string{"arn:aws:quicksight:" + region + ":" + targetAccount + ":dashboard/sales"},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func assuming(in sts.AssumeRoleInput) func(*lab) error {
 	return func(l *lab) error {
@@ -93,6 +110,7 @@ var situations = map[string]refused{
 	"identity-region-of-namespaces":   {target: `"quickSight": {}`, assumptions: map[string]string{"namespaces-from-other-region": "denied"}, call: namespaces},
 	"identity-region-of-subscription": {target: `"quickSight": {}`, assumptions: map[string]string{"subscription-from-other-region": "denied"}, call: elsewhere},
 	"enterprise-edition":              {target: `"quickSight": {"edition": "STANDARD"}`, call: namespaces},
+	"five-export-jobs":                {target: `"quickSight": {"regions": {"us-east-1": {"dashboards": ["Sales"]}, "eu-west-1": {"dashboards": ["Sales"]}}}`, call: exporting},
 	"unsubscribing-once":              {target: `"quickSight": {"status": "UNSUBSCRIBE_IN_PROGRESS", "terminationProtection": false}`, call: unsubscribing},
 	"termination-protection":          {target: `"quickSight": {}`, call: unsubscribing},
 	"leftover-namespace":              {target: `"quickSight": {"terminationProtection": false, "namespaces": [{"name": "acme"}]}`, assumptions: map[string]string{"leftover-namespace": "blocks"}, call: unsubscribing},

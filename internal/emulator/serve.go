@@ -92,12 +92,13 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	if out, ok := a.download(in); ok {
-		return out, nil
-	}
 	sig, signed := readSignature(in)
 	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body, ctx: in.Context()}
-	routeErr := a.route(r, in, sig)
+	routeErr := error(nil)
+	owner, download := a.downloading(in, r)
+	if !download {
+		routeErr = a.route(r, in, sig)
+	}
 	if r.service == nil {
 		// Nothing is known about the protocol, so the plainest JSON answer has to do.
 		r.service = &service{name: cmp.Or(sig.service, in.Host, in.URL.Host), protocol: restJSON}
@@ -118,6 +119,9 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	case fault != nil && fault.Error != nil && !fault.AfterEffect:
 		err = fault.Error
 		_ = a.identify(r, in, sig) // for the journal: the fault is the answer whoever calls
+	case download:
+		a.world.settle(a, r.now)
+		result, err = a.download(in, r, owner)
 	case !signed:
 		err = unsigned(r.service.protocol)
 	case routeErr != nil:

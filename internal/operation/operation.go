@@ -67,8 +67,24 @@ var table = build(
 	reads("quicksight", `DescribeAccountSubscription DescribeAccountSettings DescribeIpRestriction DescribeKeyRegistration
 		ListNamespaces DescribeNamespace ListUsers ListGroups ListIAMPolicyAssignments ListCustomPermissions ListBrands
 		ListDashboards ListAnalyses ListDataSets ListDataSources ListFolders ListThemes ListTemplates ListTopics ListVPCConnections
-		DescribeVPCConnection ListRefreshSchedules
-		StartAssetBundleExportJob DescribeAssetBundleExportJob ListAssetBundleExportJobs`),
+		DescribeVPCConnection ListRefreshSchedules ListGroupMemberships
+		ListActionConnectors ListAgents ListApps ListFlows ListKnowledgeBases ListSpaces
+		DescribeDashboardDefinition DescribeAnalysisDefinition DescribeDataSet DescribeDataSource DescribeFolder DescribeTheme
+		DescribeTemplateDefinition DescribeTopic DescribeRefreshSchedule DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
+		DescribeKnowledgeBase DescribeSpace
+		DescribeAssetBundleExportJob ListAssetBundleExportJobs`),
+	// Exporting reads each asset with the caller's rights: what the managed policy AWSQuickSightAssetBundleExportPolicy lists.
+	[]Operation{{Service: "quicksight", Name: "StartAssetBundleExportJob", Actions: []string{
+		"quicksight:StartAssetBundleExportJob",
+		"quicksight:DescribeDashboard", "quicksight:DescribeDashboardPermissions", "quicksight:DescribeDashboardDefinition",
+		"quicksight:DescribeAnalysis", "quicksight:DescribeAnalysisPermissions", "quicksight:DescribeAnalysisDefinition",
+		"quicksight:DescribeDataSet", "quicksight:DescribeDataSetPermissions", "quicksight:DescribeDataSetRefreshProperties",
+		"quicksight:ListRefreshSchedules", "quicksight:DescribeRefreshSchedule",
+		"quicksight:DescribeDataSource", "quicksight:DescribeDataSourcePermissions",
+		"quicksight:DescribeTheme", "quicksight:DescribeThemePermissions", "quicksight:DescribeVPCConnection",
+		"quicksight:DescribeFolder", "quicksight:DescribeFolderPermissions", "quicksight:ListFolderMembers", "quicksight:ListFoldersForResource",
+		"quicksight:ListTagsForResource",
+	}}},
 	writes("quicksight", "AwsAccountId", "UpdateAccountSettings"),
 	// AWS authorizes the call by both actions, "if either action is set to Deny, the Deny action prevails" (facts/quicksight.md 3.2).
 	[]Operation{{

@@ -175,6 +175,40 @@ func (s *Store) LastCommitted(ctx context.Context, account string) (plan closing
 	return closing.Plan{}, false, nil
 }
 
+// PutExport keeps an export that is under way. The last writer is right.
+func (f *Folder) PutExport(ctx context.Context, round int, v any) error {
+	return f.store.put(ctx, f.Key(fmt.Sprintf("export-%d.json", round)), v, condition{})
+}
+
+// Export reads an export that is under way, or returns ErrNotFound.
+func (f *Folder) Export(ctx context.Context, round int, v any) error {
+	return f.read(ctx, fmt.Sprintf("export-%d.json", round), v)
+}
+
+// ManifestName is the object that says what of a round's plan was saved.
+func ManifestName(round int) string { return fmt.Sprintf("manifest-%d.json", round) }
+
+// PutManifest writes what was saved, and returns the manifest that stands.
+func (f *Folder) PutManifest(ctx context.Context, m closing.Manifest) (closing.Manifest, error) {
+	m.Version, m.Execution = 1, f.execution
+	name := ManifestName(m.Round)
+	standing, err := once(ctx, f, name, m)
+	if err != nil {
+		return closing.Manifest{}, err
+	}
+	return standing, f.names(name, standing.Execution, standing.Round, m.Round, standing.Digest, m.Digest)
+}
+
+// Manifest reads what was saved of the plan of a round with this digest, or returns ErrNotFound.
+func (f *Folder) Manifest(ctx context.Context, round int, digest string) (closing.Manifest, error) {
+	var m closing.Manifest
+	name := ManifestName(round)
+	if err := f.read(ctx, name, &m); err != nil {
+		return closing.Manifest{}, err
+	}
+	return m, f.names(name, m.Execution, m.Round, round, m.Digest, digest)
+}
+
 func askName(round int) string { return fmt.Sprintf("ask-%d.json", round) }
 
 // PutAsk opens a round and returns the ask that stands.

@@ -1,0 +1,34 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// PutBackup keeps what was saved of an account, byte for byte and without the envelope of other objects: the manifest has its
+// digest. The last writer is right.
+func (f *Folder) PutBackup(ctx context.Context, name, contentType string, body io.ReadSeeker) error {
+	_, err := f.store.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &f.store.bucket, Key: aws.String(f.Key(name)), Body: body, ContentType: &contentType,
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", f.Key(name), err)
+	}
+	return nil
+}
+
+// Backup opens what was saved, or returns ErrNotFound. The caller closes it, and compares what it reads with the manifest.
+func (f *Folder) Backup(ctx context.Context, name string) (io.ReadCloser, error) {
+	out, err := f.store.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.store.bucket, Key: aws.String(f.Key(name))})
+	if c := code(err); c == "NoSuchKey" || c == "NotFound" {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.Key(name), err)
+	}
+	return out.Body, nil
+}
