@@ -2,11 +2,12 @@ package asl
 
 import "slices"
 
-// Clone gives an independent copy of the execution that is worked for by tasks: both go on from here, and neither
-// sees what the other does. Values and the history so far are shared, because they never change.
-func (e *Execution) Clone(tasks Tasks) *Execution {
+// Clone gives an independent copy of the execution, which lives in the world of o: its Tasks, Random and UUID; the rest of o is
+// not used. Both go on from here, and neither sees what the other does. Values and the history so far are shared, because they
+// never change.
+func (e *Execution) Clone(o Options) *Execution {
 	c := *e
-	c.options.Tasks = tasks
+	c.options.Tasks, c.options.Random, c.options.UUID = o.Tasks, o.Random, o.UUID
 	c.events = slices.Clip(e.events)
 	c.path = slices.Clip(e.path)
 	c.visits = slices.Clone(e.visits)

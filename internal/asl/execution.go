@@ -279,6 +279,15 @@ func (e *Execution) Stop(now time.Time, errorName, cause string) {
 	e.finish(Aborted, event{kind: ExecutionAborted, previous: e.root.last, detail: f}, f)
 }
 
+// Expire ends the execution as its machine's TimeoutSeconds would if they were over now: TIMED_OUT, and no Catch runs.
+func (e *Execution) Expire(now time.Time) {
+	if e.status != Running {
+		return
+	}
+	e.clock = max(e.clock, now.UnixNano())
+	e.act(item{do: expire, branch: e.root})
+}
+
 // Status says where the execution stands.
 func (e *Execution) Status() Status { return e.status }
 

@@ -327,12 +327,33 @@ func TestRedriveAfterStopAndTimeout(t *testing.T) {
 	}
 }
 
+// The machine's time may be over at any moment; a redrive goes on from there.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	e, tasks := asked(t)
+	e.Expire(at(5 * time.Second))
+	e.Expire(at(6 * time.Second))
+	if e.Status() != TimedOut || !e.Stopped().Equal(at(5*time.Second)) || e.History()[len(e.History())-1].Type != ExecutionTimedOut {
+		t.Fatalf("%s at %s", e.Status(), e.Stopped())
+	}
+	if err := e.SendTaskSuccess(at(6*time.Second), (*tasks)[0].Token, nil); !errors.Is(err, ErrTaskTimedOut) {
+		t.Errorf("its token: %v", err)
+	}
+	if err := e.Redrive(at(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	e.Advance(t.Context(), at(time.Minute))
+	if e.Status() != Running || len(*tasks) != 2 {
+		t.Errorf("redriven: %s after %d tasks", e.Status(), len(*tasks))
+	}
+}
+
 func TestCloneIsIndependent(t *testing.T) {
 	t.Parallel()
 	e, tasks := asked(t)
 	token := (*tasks)[0].Token
 	before := len(e.History())
-	other := e.Clone(taskFunc(func(Task) Outcome { return Outcome{Failed: true, Error: "Other"} }))
+	other := e.Clone(options(taskFunc(func(Task) Outcome { return Outcome{Failed: true, Error: "Other"} }), nil))
 	if err := other.SendTaskFailure(at(5*time.Second), token, "Busy", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -374,7 +395,7 @@ func TestCloneAtEveryMoment(t *testing.T) {
 	}
 	e := m.Start(same)
 	for moments := 0; ; moments++ {
-		o := e.Clone(tasks)
+		o := e.Clone(same)
 		o.Run(t.Context())
 		got, err := json.Marshal(o.History())
 		if err != nil {
