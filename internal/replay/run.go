@@ -62,6 +62,9 @@ type Execution struct {
 // Unknown lists the operations that the emulator does not know.
 func (r *Run) Unknown() []string { return r.unknown }
 
+// Consulted lists the assumptions about AWS that the run depended on.
+func (r *Run) Consulted() []string { return r.aws.Consulted() }
+
 // Unused lists the faults, failures and lines of the script that never came to pass.
 func (r *Run) Unused() []string { return r.unused }
 
