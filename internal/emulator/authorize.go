@@ -18,17 +18,11 @@ type layer struct {
 // layers are the policies between a caller and an action, in AWS's order of evaluation.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 func (a *AWS) layers(p *principal) []layer {
-	one := func(p *Policy) []Policy {
-		if p == nil {
-			return nil
-		}
-		return []Policy{*p}
-	}
 	scps := a.world.Accounts[p.Account].SCPs
 	return []layer{
 		{rule: "service-control-policy", name: "service control policy", article: "a", policies: scps, open: len(scps) == 0},
-		{rule: "permissions-boundary", name: "permissions boundary", article: "a", policies: one(p.boundary), open: p.boundary == nil},
-		{rule: "session-policy", name: "session policy", article: "a", policies: one(p.session), open: p.session == nil},
+		{rule: "permissions-boundary", name: "permissions boundary", article: "a", policies: documents(p.boundary), open: p.boundary == nil},
+		{rule: "session-policy", name: "session policy", article: "a", policies: documents(p.session), open: p.session == nil},
 		{rule: "identity-policy", name: "identity-based policy", article: "an", policies: p.policies, open: p.unrestricted || p.root},
 	}
 }
@@ -61,6 +55,7 @@ func (a *AWS) authorize(r *request, o op) error {
 			if reason := a.decide(r.principal, want, policy, owner); reason != "" {
 				return r.service.denied(notAuthorized(r.principal, action, resource, reason))
 			}
+			a.grant(r.principal, want)
 		}
 	}
 	return nil
@@ -69,22 +64,35 @@ func (a *AWS) authorize(r *request, o op) error {
 // decide weighs the caller's policies and the resource's own. Inside one account either may allow; across accounts both must.
 func (a *AWS) decide(p *principal, want access, policy *Policy, owner string) string {
 	reason := a.refusal(p, want)
-	if !a.enforces("resource-policy") {
+	if !a.enforces("resource-policy") || policy == nil && owner == p.Account {
 		return reason
 	}
-	verdict := implicitDeny
-	if policy != nil {
-		verdict = evaluate([]Policy{*policy}, want)
-	}
+	document := documents(policy)
+	verdict := evaluate(document, want)
 	switch {
 	case verdict == explicitDeny:
 		return "with an explicit deny in a resource-based policy"
 	case owner != p.Account && verdict != allowed && reason == "":
-		return fmt.Sprintf("because no resource-based policy allows the %s action", want.action)
-	case owner == p.Account && verdict == allowed && reason == noIdentityPolicy(want.action):
-		return ""
+		return noResourcePolicy(want.action)
+	case owner == p.Account && reason == noIdentityPolicy(want.action):
+		byName := want
+		byName.itself = true
+		if find(document, "Allow", byName) != nil {
+			return ""
+		}
 	}
 	return reason
+}
+
+func documents(p *Policy) []Policy {
+	if p == nil {
+		return nil
+	}
+	return []Policy{*p}
+}
+
+func noResourcePolicy(action string) string {
+	return fmt.Sprintf("because no resource-based policy allows the %s action", action)
 }
 
 func noIdentityPolicy(action string) string {
@@ -95,12 +103,12 @@ func noIdentityPolicy(action string) string {
 func (a *AWS) refusal(p *principal, want access) string {
 	layers := a.layers(p)
 	for _, l := range layers {
-		if a.enforces(l.rule) && !l.open && evaluate(l.policies, want) == explicitDeny {
+		if a.enforces(l.rule) && !l.open && find(l.policies, "Deny", want) != nil {
 			return fmt.Sprintf("with an explicit deny in %s %s", l.article, l.name)
 		}
 	}
 	for _, l := range layers {
-		if a.enforces(l.rule) && !l.open && evaluate(l.policies, want) != allowed {
+		if a.enforces(l.rule) && !l.open && find(l.policies, "Allow", want) == nil {
 			return fmt.Sprintf("because no %s allows the %s action", l.name, want.action)
 		}
 	}

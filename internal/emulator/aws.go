@@ -40,6 +40,7 @@ type AWS struct {
 	journal     []Call
 	occurrences map[string]int // by invocation, operation and parameters
 	unknown     []string
+	granted     map[Grant]bool
 }
 
 // New returns an AWS in the state of o.World. Unknown assumptions, settings and rules are errors.
@@ -69,6 +70,7 @@ func New(o Options) (*AWS, error) {
 		faults:      faults,
 		without:     map[string]bool{},
 		occurrences: map[string]int{},
+		granted:     map[Grant]bool{},
 	}
 	a.configure(o)
 	for _, name := range o.WithoutRules {
@@ -112,6 +114,7 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		occurrences: maps.Clone(a.occurrences),
 		journal:     slices.Clone(a.journal),
 		unknown:     slices.Clone(a.unknown),
+		granted:     maps.Clone(a.granted),
 	}
 	if o.Faults == nil {
 		for _, f := range a.faults {

@@ -105,11 +105,20 @@ func (p *principals) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// names reports whether a Principal element names the caller: its ARN, its role's ARN, its account or everybody.
+// names reports whether a Principal element names the caller: its ARN, its role's ARN, its account or everybody, or the service that it is.
 func (p principals) names(caller *principal) bool {
+	return p.namesItself(caller) ||
+		slices.Contains(p["AWS"], caller.Account) || slices.Contains(p["AWS"], "arn:aws:iam::"+caller.Account+":root")
+}
+
+// namesItself reports whether a Principal element names the caller in another way than by its account.
+func (p principals) namesItself(caller *principal) bool {
+	if caller.service != "" {
+		return slices.Contains(p["Service"], caller.service) || slices.Contains(p["AWS"], "*")
+	}
 	for _, value := range p["AWS"] {
 		switch value {
-		case "*", caller.ARN, caller.roleARN, caller.Account, "arn:aws:iam::" + caller.Account + ":root":
+		case "*", caller.ARN, caller.roleARN:
 			return true
 		}
 	}
@@ -134,6 +143,9 @@ type access struct {
 	action   string
 	resource string
 	context  condition
+	// itself leaves out the statements that name the caller's account: such a statement lets the account's own policies decide.
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts
+	itself bool
 }
 
 // verdict of a set of policies.
@@ -147,32 +159,38 @@ const (
 
 // evaluate returns what the policies say together: an explicit deny outweighs any allow.
 func evaluate(policies []Policy, want access) verdict {
-	result := implicitDeny
-	for _, p := range policies {
-		for _, s := range p.Statement {
-			if !s.applies(want) {
-				continue
+	switch {
+	case find(policies, "Deny", want) != nil:
+		return explicitDeny
+	case find(policies, "Allow", want) != nil:
+		return allowed
+	}
+	return implicitDeny
+}
+
+// find is the first statement of this effect that applies, nil where none does.
+func find(policies []Policy, effect string, want access) *Statement {
+	for i := range policies {
+		for j := range policies[i].Statement {
+			if s := &policies[i].Statement[j]; s.Effect == effect && s.applies(want) {
+				return s
 			}
-			if s.Effect == "Deny" {
-				return explicitDeny
-			}
-			result = allowed
 		}
 	}
-	return result
+	return nil
 }
 
 func (s *Statement) applies(want access) bool {
 	switch {
-	case s.Action != nil && !matchesAny(s.Action, want.action, true):
+	case s.Action != nil && matching(s.Action, want.action, fold) < 0:
 		return false
-	case s.NotAction != nil && matchesAny(s.NotAction, want.action, true):
+	case s.NotAction != nil && matching(s.NotAction, want.action, fold) >= 0:
 		return false
-	case s.Resource != nil && !matchesAny(s.substituted(s.Resource, want), want.resource, false):
+	case s.Resource != nil && matching(s.substituted(s.Resource, want), want.resource, exact) < 0:
 		return false
-	case s.NotResource != nil && matchesAny(s.substituted(s.NotResource, want), want.resource, false):
+	case s.NotResource != nil && matching(s.substituted(s.NotResource, want), want.resource, exact) >= 0:
 		return false
-	case s.Principal != nil && (want.caller == nil || !s.Principal.names(want.caller)):
+	case s.Principal != nil && !s.admits(want):
 		return false
 	case s.NotPrincipal != nil && want.caller != nil && s.NotPrincipal.names(want.caller):
 		return false
@@ -186,6 +204,16 @@ func (s *Statement) applies(want access) bool {
 		}
 	}
 	return true
+}
+
+func (s *Statement) admits(want access) bool {
+	switch {
+	case want.caller == nil:
+		return false
+	case want.itself:
+		return s.Principal.namesItself(want.caller)
+	}
+	return s.Principal.names(want.caller)
 }
 
 // substituted replaces policy variables such as ${aws:PrincipalAccount}.
@@ -205,17 +233,25 @@ func (s *Statement) substituted(values []string, want access) []string {
 	return out
 }
 
-func matchesAny(patterns []string, value string, foldCase bool) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		if foldCase {
-			return wildcard(strings.ToLower(pattern), strings.ToLower(value))
-		}
-		return wildcard(pattern, value)
-	})
+// matching is the index of the first pattern that matches, -1 where none does.
+func matching(patterns []string, value string, letter func(byte) byte) int {
+	return slices.IndexFunc(patterns, func(pattern string) bool { return matches(pattern, value, letter) })
 }
 
 // wildcard matches IAM's patterns: * is any text, ? is any one character.
-func wildcard(pattern, value string) bool {
+func wildcard(pattern, value string) bool { return matches(pattern, value, exact) }
+
+func exact(c byte) byte { return c }
+
+// fold makes a letter small, since IAM compares actions without case.
+func fold(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+func matches(pattern, value string, letter func(byte) byte) bool {
 	star, mark := -1, 0
 	p, v := 0, 0
 	for v < len(value) {
@@ -223,7 +259,7 @@ func wildcard(pattern, value string) bool {
 		case p < len(pattern) && pattern[p] == '*':
 			star, mark = p, v
 			p++
-		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == value[v]):
+		case p < len(pattern) && (pattern[p] == '?' || letter(pattern[p]) == letter(value[v])):
 			p, v = p+1, v+1
 		case star >= 0:
 			mark++

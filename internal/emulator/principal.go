@@ -30,6 +30,7 @@ type principal struct {
 	viaRole              bool
 	sourceName           string // user name or role session name, as CloudTrail writes it
 	accessKey            string
+	service              string // an AWS service that acts by itself; all else is empty then
 }
 
 // authenticate finds out who signed the request.

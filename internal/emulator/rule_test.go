@@ -140,7 +140,9 @@ var situations = map[string]refused{
 	}},
 	"resource-policy": {hub: `"buckets": {"record": {"policy": {"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}}}}`, call: writing(plainly)},
 
-	"message-size":    {hub: `"topics": [{"name": "notices"}]`, call: notifying(sns.PublishInput{Message: aws.String(strings.Repeat("x", 256*1024+1))})},
+	"message-size": {hub: `"topics": [{"name": "notices"}]`, call: notifying(sns.PublishInput{Message: aws.String(strings.Repeat("x", 256*1024+1))})},
+	"topic-key": {hub: `"topics": [{"name": "notices", "kmsKey": "arn:aws:kms:us-east-1:` + hubAccount + `:key/k"}], "roles": {"closer": {"policies": [{"Statement": {"Effect": "Allow", "Action": "sns:*", "Resource": "*"}}]}}`,
+		call: notifying(sns.PublishInput{Message: aws.String("m")})},
 	"subject-format":  {hub: `"topics": [{"name": "notices"}]`, call: notifying(sns.PublishInput{Message: aws.String("m"), Subject: aws.String("two\nlines")})},
 	"execution-name":  {call: starting(sfn.StartExecutionInput{Name: aws.String("a b")})},
 	"execution-input": {call: starting(sfn.StartExecutionInput{Input: aws.String("{")})},

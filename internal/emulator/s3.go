@@ -328,6 +328,7 @@ func checkAbsent(r *request) error {
 	if reason := r.aws.decide(r.principal, want, policy, owner); reason != "" {
 		return r.service.denied(notAuthorized(r.principal, "s3:ListBucket", want.resource, reason))
 	}
+	r.aws.grant(r.principal, want)
 	return nil
 }
 
@@ -337,14 +338,13 @@ func checkBucketKey(r *request) error {
 	if b == nil || b.KMSKey == "" {
 		return nil
 	}
-	want := access{caller: r.principal, action: "kms:Decrypt", resource: b.KMSKey, context: r.context()}
 	if r.operation == "PutObject" {
-		want.action = "kms:GenerateDataKey"
+		return r.mayUseKey(b.KMSKey, "kms:GenerateDataKey")
 	}
-	if reason := r.aws.refusal(r.principal, want); reason != "" {
-		return r.service.denied(notAuthorized(r.principal, want.action, want.resource, reason))
+	if r.object() == nil {
+		return nil // nothing to decrypt
 	}
-	return nil
+	return r.mayUseKey(b.KMSKey, "kms:Decrypt")
 }
 
 func putObject(r *request) (any, error) {

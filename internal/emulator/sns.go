@@ -16,6 +16,7 @@ type Topic struct {
 	Region        string         `json:"region,omitempty"` // default: the ARN's, or us-east-1
 	ARN           string         `json:"arn,omitempty"`    // default: made from Name and Region
 	Policy        *Policy        `json:"policy,omitempty"`
+	KMSKey        string         `json:"kmsKey,omitempty"` // ARN; publishers need it
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`
 }
 
@@ -46,6 +47,7 @@ var snsOperations = map[string]op{
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 var snsRules = []rule{
 	{name: "message-size", operations: []string{"Publish"}, page: "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html", check: checkMessage},
+	{name: "topic-key", operations: []string{"Publish"}, page: "https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html", check: checkTopicKey},
 	{name: "subject-format", operations: []string{"Publish"}, page: "https://docs.aws.amazon.com/sns/latest/api/API_Publish.html", check: checkSubject},
 }
 
@@ -83,6 +85,20 @@ func checkSubject(r *request) error {
 	ascii := strings.IndexFunc(subject, func(c rune) bool { return c < ' ' || c >= 0x7f }) < 0
 	if !ascii || utf8.RuneCountInString(subject) > 100 || strings.HasPrefix(subject, " ") {
 		return apiError("InvalidParameter", "Invalid parameter: Subject")
+	}
+	return nil
+}
+
+// checkTopicKey: a topic with a customer managed key needs two permissions on that key, too.
+func checkTopicKey(r *request) error {
+	topic, _ := r.topic()
+	if topic == nil || topic.KMSKey == "" {
+		return nil
+	}
+	for _, action := range []string{"kms:GenerateDataKey", "kms:Decrypt"} {
+		if err := r.mayUseKey(topic.KMSKey, action); err != nil {
+			return apiError("KMSAccessDenied", "%v", err)
+		}
 	}
 	return nil
 }

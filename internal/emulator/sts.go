@@ -3,7 +3,6 @@ package emulator
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -127,18 +126,18 @@ func (r *request) mayAssume(account string, role *Role, arn string) error {
 	if id := r.str("ExternalId"); id != "" {
 		want.context["sts:ExternalId"] = []string{id}
 	}
-	reason, trusted, byName := r.aws.refusal(r.principal, want), implicitDeny, false
+	reason, trusted := r.aws.refusal(r.principal, want), implicitDeny
+	var trust []Policy
 	if role != nil {
-		trust := r.aws.world.trust(account, role)
-		trusted = evaluate([]Policy{*trust}, want)
-		byName = account == r.account && slices.ContainsFunc(trust.Statement, func(s Statement) bool {
-			return s.Effect == "Allow" && (slices.Contains(s.Principal["AWS"], r.principal.ARN) || slices.Contains(s.Principal["AWS"], r.principal.roleARN))
-		})
+		trust = []Policy{*r.aws.world.trust(account, role)}
+		trusted = evaluate(trust, want)
 		if !r.aws.enforces("role-trust") {
 			trusted = allowed
 		}
 	}
-	if byName && trusted == allowed && reason == noIdentityPolicy(want.action) {
+	byName := want
+	byName.itself = true
+	if account == r.account && trusted == allowed && reason == noIdentityPolicy(want.action) && find(trust, "Allow", byName) != nil {
 		reason = ""
 	}
 	switch {
@@ -148,5 +147,7 @@ func (r *request) mayAssume(account string, role *Role, arn string) error {
 		// AWS gives no reason here: a role that does not exist looks like one that does not trust.
 		return r.service.denied(fmt.Sprintf("User: %s is not authorized to perform: sts:AssumeRole on resource: %s", r.principal.ARN, arn))
 	}
+	r.aws.grant(r.principal, want)
+	r.aws.note(arn, trust, want)
 	return nil
 }

@@ -41,7 +41,8 @@ type Account struct {
 	TrailDelayMinutes *int                `json:"trailDelayMinutes,omitempty"`
 	Buckets           map[string]*Bucket  `json:"buckets,omitempty"`
 	Topics            []*Topic            `json:"topics,omitempty"`
-	Parameters        map[string]string   `json:"parameters,omitempty"` // Systems Manager, by name
+	Parameters        map[string]string   `json:"parameters,omitempty"`       // Systems Manager, by name
+	ResourcePolicies  map[string]*Policy  `json:"resourcePolicies,omitempty"` // of KMS keys and SQS queues, by ARN
 }
 
 // Regions says which Regions an account cannot use.
