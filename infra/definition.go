@@ -44,19 +44,35 @@ func (t template) roles() map[string]any {
 	return roles
 }
 
-// record is the policy of the record's bucket.
-func (t template) record() any {
-	for _, r := range t.resources("AWS::S3::BucketPolicy") {
-		if bucket, _ := r["Bucket"].(map[string]any); stem(fmt.Sprint(bucket["Ref"])) == "Record" {
-			return t.resolve(r["PolicyDocument"])
+// resourcePolicies are the policies of what the functions use, by ARN. The access log's bucket and the dead letters' queue are left out: only
+// AWS itself has to do with them.
+func (t template) resourcePolicies() map[string]any {
+	found := map[string]any{}
+	keep := func(arn, policy any) {
+		if name := arn.(string); !strings.Contains(name, "AccessLog") && !strings.Contains(name, "FinishDead") {
+			found[name] = t.resolve(policy)
 		}
 	}
-	return nil
+	for _, r := range t.resources("AWS::S3::BucketPolicy") {
+		keep("arn:aws:s3:::"+t.resolve(r["Bucket"]).(string), r["PolicyDocument"])
+	}
+	for _, r := range t.resources("AWS::SNS::TopicPolicy") {
+		keep(t.resolve(r["Topics"]).([]any)[0], r["PolicyDocument"])
+	}
+	for _, r := range t.resources("AWS::SQS::QueuePolicy") {
+		keep(t.resolve(r["Queues"]).([]any)[0], r["PolicyDocument"])
+	}
+	for id, r := range t.resources("AWS::KMS::Key") {
+		keep(t.attribute(id, "Arn"), r["KeyPolicy"])
+	}
+	return found
 }
 
-// permissions are who may do what: the hub's roles and the policy of its record, and a target's roles.
+// permissions are who may do what: the hub's roles and the policies of its resources, and a target's roles.
 func permissions(hub, target template) ([]byte, error) {
-	return indented(map[string]any{"hub": map[string]any{"roles": hub.roles(), "recordPolicy": hub.record()}, "target": map[string]any{"roles": target.roles()}})
+	return indented(map[string]any{
+		"hub": map[string]any{"roles": hub.roles(), "resources": hub.resourcePolicies()}, "target": map[string]any{"roles": target.roles()},
+	})
 }
 
 // definition is the state machine of the template as Step Functions would get it: intrinsic functions resolved, published versions
@@ -142,7 +158,13 @@ func (t template) reference(id string) string {
 	if topic, ok := t.resources("AWS::SNS::Topic")[id]; ok {
 		return arn("sns", fmt.Sprint(topic["TopicName"]))
 	}
-	return workflow.Prefix + "-" + placeholders["AWS::AccountId"] // the name of the record's bucket, which CloudFormation makes up
+	if _, ok := t.resources("AWS::SQS::Queue")[id]; ok {
+		return arn("sqs", stem(id)) // its URL, but a policy's ARN is what anybody asks for
+	}
+	if stem(id) == "Record" {
+		return workflow.Prefix + "-" + placeholders["AWS::AccountId"] // CloudFormation makes up its name
+	}
+	return stem(id)
 }
 
 // attribute is the value of a Fn::GetAtt, an ARN in all that this stack asks for.
@@ -158,6 +180,9 @@ func (t template) attribute(id, name string) string {
 	}
 	if _, ok := t.resources("AWS::SQS::Queue")[id]; ok {
 		return arn("sqs", stem(id))
+	}
+	if _, ok := t.resources("AWS::Events::Rule")[id]; ok {
+		return arn("events", "rule/"+stem(id))
 	}
 	return id + "." + name
 }

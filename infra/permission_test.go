@@ -32,8 +32,8 @@ func deployed(t *testing.T) *emulator.AWS {
 	t.Helper()
 	var p struct {
 		Hub struct {
-			Roles        map[string]any
-			RecordPolicy any
+			Roles     map[string]any
+			Resources map[string]any
 		}
 		Target struct{ Roles map[string]any }
 	}
@@ -51,7 +51,7 @@ func deployed(t *testing.T) *emulator.AWS {
 		"accounts": map[string]any{
 			hubID: map[string]any{
 				"principals": principals, "roles": p.Hub.Roles,
-				"buckets": map[string]any{workflow.Prefix + "-" + hubID: map[string]any{"policy": p.Hub.RecordPolicy}},
+				"buckets": map[string]any{workflow.Prefix + "-" + hubID: map[string]any{"policy": p.Hub.Resources["arn:aws:s3:::"+*bucket()]}},
 			},
 			targetAccount: map[string]any{"roles": p.Target.Roles},
 		},

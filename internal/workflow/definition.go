@@ -8,9 +8,9 @@ import _ "embed"
 //go:embed closing.asl.json
 var Definition []byte
 
-// Permissions are the IAM policies that the CDK app deploys, with the same placeholders: "hub" has the functions' roles and the policy
-// of the record's bucket, quicksight-unsubscribe-111122223333; "target" has the roles of an account that is to be closed, 444455556666.
-// A role has a path, a trust policy and policies.
+// Permissions are the IAM policies that the CDK app deploys, with the same placeholders: "hub" has the functions' roles and, by ARN, the
+// policies of its resources, "target" the roles of an account that is to be closed, 444455556666. A role has a path, a trust policy and
+// policies.
 //
 //go:embed permissions.json
 var Permissions []byte
