@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"quicksight-unsubscribe/internal/emulator"
-	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
 )
 
@@ -23,6 +22,19 @@ func (h hub) bucket() string     { return workflow.Prefix + "-" + h.account }
 func (h hub) topic() string      { return h.arn("sns", workflow.Prefix) }
 func (h hub) machine() string    { return h.arn("states", "stateMachine:"+workflow.Prefix) }
 func (h hub) killSwitch() string { return "/" + workflow.Prefix + "/kill-switch" }
+
+// key, queue and rule are named as the committed permissions name them.
+func (h hub) key() string   { return h.arn("kms", "key/"+workflow.Prefix) }
+func (h hub) queue() string { return h.arn("sqs", "FinishDelay") }
+func (h hub) rule() string  { return h.arn("events", "rule/Ended") }
+
+func (h hub) functionRole(f workflow.Function) string {
+	return "arn:aws:iam::" + h.account + ":role" + f.RolePath() + f.Name()
+}
+
+func (h hub) machineRole() string {
+	return "arn:aws:iam::" + h.account + ":role" + workflow.Function{Access: workflow.NoTarget}.RolePath() + workflow.Prefix + "-machine"
+}
 
 func (h hub) execution(name string) string {
 	return h.arn("states", "execution:"+workflow.Prefix+":"+name)
@@ -47,9 +59,10 @@ func (h hub) environment(story map[string]string) map[string]string {
 // operator is who starts executions and presses the console's buttons where a story names nobody.
 const operator = "operator"
 
-// furnish adds to a story's world what the stacks would have put there: the functions' roles, the bucket, the topic and the
-// kill switch of the hub, and the two roles of every account that does not list its roles itself.
-func furnish(world *emulator.World, h hub) (*emulator.World, error) {
+// furnish adds to a story's world what the stacks would have put there: the roles of functions and machine, the bucket, the topic, their
+// key, the queue and the kill switch of the hub, and the two roles of every account that does not list its roles itself. Their policies
+// are the synthesized ones, except for what the removal test takes away.
+func furnish(world *emulator.World, h hub, without Permission) (*emulator.World, error) {
 	text, err := json.Marshal(world)
 	if err != nil {
 		return nil, fmt.Errorf("copy the world: %w", err)
@@ -58,23 +71,35 @@ func furnish(world *emulator.World, h hub) (*emulator.World, error) {
 	if err := json.Unmarshal(text, &w); err != nil {
 		return nil, fmt.Errorf("copy the world: %w", err)
 	}
-	if w.Accounts[h.account] == nil {
+	account := w.Accounts[h.account]
+	if account == nil {
 		return nil, fmt.Errorf("the world has no account for its hub %q", h.account)
 	}
-	for id, account := range w.Accounts {
-		if world.Accounts[id].Roles == nil {
-			account.Roles = map[string]*emulator.Role{
-				string(step.RoleRead):  {Trust: trust(h.account, workflow.Read)},
-				string(step.RoleClose): {Trust: trust(h.account, workflow.Close)},
-			}
-		}
+	give := func(account *emulator.Account, roles map[string]*emulator.Role) {
 		if account.Roles == nil {
 			account.Roles = map[string]*emulator.Role{}
 		}
+		for name, role := range roles {
+			if name == without.Role {
+				role = withoutPermission(role, without.Action)
+			}
+			account.Roles[name] = role
+		}
 	}
-	account := w.Accounts[h.account]
+	for id, account := range w.Accounts {
+		stacks, err := deployedIn(h.account, id)
+		if err != nil {
+			return nil, err
+		}
+		if world.Accounts[id].Roles == nil { // an empty list is a list
+			give(account, stacks.Target.Roles)
+		}
+		if id == h.account {
+			give(account, stacks.Hub.Roles)
+			h.equip(account, stacks.Hub.Resources)
+		}
+	}
 	for _, f := range workflow.Functions() {
-		account.Roles[f.Name()] = &emulator.Role{Path: f.RolePath()}
 		account.Principals = append(account.Principals, emulator.Credential{
 			AccessKeyID: accessKey(f.Folder),
 			ARN:         fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", h.account, f.Name(), f.Name()),
@@ -85,37 +110,21 @@ func furnish(world *emulator.World, h hub) (*emulator.World, error) {
 			AccessKeyID: accessKey(operator), ARN: fmt.Sprintf("arn:aws:iam::%s:user/%s", h.account, operator),
 		})
 	}
+	return &w, nil
+}
+
+// equip puts the hub's resources into its account.
+func (h hub) equip(account *emulator.Account, policies map[string]*emulator.Policy) {
 	if account.Buckets == nil {
 		account.Buckets = map[string]*emulator.Bucket{}
 	}
-	account.Buckets[h.bucket()] = &emulator.Bucket{}
-	account.Topics = append(account.Topics, &emulator.Topic{ARN: h.topic()})
+	account.Buckets[h.bucket()] = &emulator.Bucket{Policy: policies["arn:aws:s3:::"+h.bucket()], KMSKey: h.key()}
+	account.Topics = append(account.Topics, &emulator.Topic{ARN: h.topic(), Policy: policies[h.topic()], KMSKey: h.key()})
+	account.ResourcePolicies = map[string]*emulator.Policy{h.key(): policies[h.key()], h.queue(): policies[h.queue()]}
 	if account.Parameters == nil {
 		account.Parameters = map[string]string{}
 	}
 	account.Parameters[h.killSwitch()] = cmp.Or(account.Parameters[h.killSwitch()], "off")
-	return &w, nil
-}
-
-// trust is the trust policy that the target stack gives a role: the hub's functions of one IAM path, and nobody else.
-func trust(hub string, access workflow.Access) *emulator.Policy {
-	paths := []string{"read"}
-	if access == workflow.Close {
-		paths = []string{"close"}
-	}
-	var like []string
-	for _, p := range paths {
-		like = append(like, fmt.Sprintf("arn:aws:iam::%s:role/%s/%s/*", hub, workflow.Prefix, p))
-	}
-	text, _ := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
-		"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": map[string]any{"AWS": "arn:aws:iam::" + hub + ":root"},
-		"Condition": map[string]any{"ArnLike": map[string]any{"aws:PrincipalArn": like}},
-	}}}) //nolint:errchkjson // strings alone
-	var policy emulator.Policy
-	if err := json.Unmarshal(text, &policy); err != nil {
-		panic(fmt.Sprintf("replay: the trust policy: %v", err))
-	}
-	return &policy
 }
 
 // accessKey is the key of somebody whom the replay plays.

@@ -34,6 +34,13 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 	if folder == "" {
 		return asl.Outcome{Failed: true, Error: "Lambda.ResourceNotFoundException", Cause: "Function not found: " + task.Function}
 	}
+	hub := t.player.run.hub
+	if err := t.player.aws.Authorize(emulator.Act{
+		Service: "states.amazonaws.com", Source: hub.machine(), Account: hub.account, Role: hub.machineRole(),
+		Action: "lambda:InvokeFunction", Resource: task.Function,
+	}); err != nil {
+		return forbidden(err)
+	}
 	label := fmt.Sprintf("%s/%s#%d.%d", t.execution.Name, task.State, task.Visit, task.Attempt)
 	lost := t.player.failure(task.State)
 	if lost != nil && !lost.After {
@@ -52,6 +59,9 @@ const invokeLatency = 20 * time.Millisecond
 // invoke runs a function on a clock that stands still, and tells how long its calls took.
 func (p *player) invoke(ctx context.Context, folder, label string, payload json.RawMessage) asl.Outcome {
 	f, _ := workflow.Lookup(folder)
+	if err := p.aws.Authorize(emulator.Act{Service: "lambda.amazonaws.com", Account: p.run.hub.account, Role: p.run.hub.functionRole(f)}); err != nil {
+		return forbidden(err)
+	}
 	ctx = lambdacontext.NewContext(context.WithValue(ctx, labelKey{}, label), &lambdacontext.LambdaContext{AwsRequestID: label})
 	ctx = clock.Virtual(ctx, p.now, f.Timeout)
 	out, err := p.functions[folder](ctx, payload)
@@ -74,6 +84,11 @@ func (p *player) invoke(ctx context.Context, folder, label string, payload json.
 		return asl.Outcome{Failed: true, Error: failed.Type, Cause: string(cause), After: took}
 	}
 	return asl.Outcome{Output: out, After: took}
+}
+
+// forbidden is how Lambda's refusal reaches the machine: as an error of the service, which is retried like the others.
+func forbidden(err error) asl.Outcome {
+	return asl.Outcome{Failed: true, Error: "Lambda.AWSLambdaException", Cause: err.Error(), After: invokeLatency}
 }
 
 // armedFailure counts the invocations that a failure matches.

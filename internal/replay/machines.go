@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -36,7 +37,7 @@ func (p *player) StartExecution(machine, name, input string) (string, time.Time,
 	e := &Execution{Name: name, ARN: arn, Input: []byte(input)}
 	e.Execution = p.machine.Start(asl.Options{
 		Name: name, ARN: arn, StateMachineARN: machine, StateMachineName: workflow.Prefix,
-		RoleARN: fmt.Sprintf("arn:aws:iam::%s:role/%s-machine", p.run.hub.account, workflow.Prefix),
+		RoleARN: p.run.hub.machineRole(),
 		Input:   e.Input, Start: p.now, Tasks: tasks{player: p, execution: e},
 		Random: p.random.Float64,
 		UUID: func() string {
@@ -71,6 +72,11 @@ func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
 		d.Stop = e.Stopped()
 	}
 	return d, true
+}
+
+// StateMachineOf tells whose a token is: emulator.TokenOwner.
+func (p *player) StateMachineOf(token string) (string, bool) {
+	return p.run.hub.machine(), slices.Contains(p.run.tokens(), token)
 }
 
 // SendTaskSuccess rings the doorbell of whichever execution owns the token.

@@ -89,18 +89,46 @@ func (p *player) outside(ctx context.Context) context.Context {
 // finish brings the end of an execution to finish-run, as the rule, the delay queue and Lambda's poller would.
 func (p *player) finish(e *Execution, at time.Time) {
 	status, name, cause := string(e.Status()), e.Error(), e.Cause()
+	if err := p.aws.Authorize(emulator.Act{
+		Service: "events.amazonaws.com", Source: p.run.hub.rule(), Account: p.run.hub.account, Action: "sqs:SendMessage", Resource: p.run.hub.queue(),
+	}); err != nil {
+		p.run.answers = append(p.run.answers, fmt.Sprintf("the end of %s did not reach finish-run: %v", e.Name, err))
+		return
+	}
 	p.schedule(at.Add(workflow.FinishDelay), func(ctx context.Context) error {
 		event, err := p.statusChange(e, status, name, cause, at)
 		if err != nil {
 			return err
 		}
+		if err := p.poll("sqs:ReceiveMessage", "sqs:GetQueueAttributes"); err != nil {
+			p.run.answers = append(p.run.answers, fmt.Sprintf("the end of %s did not reach finish-run: %v", e.Name, err))
+			return nil
+		}
 		p.finishes++
 		out := p.invoke(ctx, "finish-run", fmt.Sprintf("%s/finish-run#%d.1", e.Name, p.finishes), event)
 		if out.Failed {
 			p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run failed: %s: %s", out.Error, out.Cause))
+			return nil
+		}
+		if err := p.poll("sqs:DeleteMessage"); err != nil {
+			p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run will be called again: %v", err))
 		}
 		return nil
 	})
+}
+
+// poll is Lambda's poller at the queue, which acts in the name of the function's role.
+// https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions
+func (p *player) poll(actions ...string) error {
+	f, _ := workflow.Lookup("finish-run")
+	for _, action := range actions {
+		if err := p.aws.Authorize(emulator.Act{
+			Service: "lambda.amazonaws.com", Account: p.run.hub.account, Role: p.run.hub.functionRole(f), Action: action, Resource: p.run.hub.queue(),
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // statusChange is the message that finish-run gets: EventBridge's event in a message of the queue.
@@ -124,7 +152,7 @@ func (p *player) statusChange(e *Execution, status, name, cause string, at time.
 	}
 	message, err := json.Marshal(map[string]any{"Records": []any{map[string]any{
 		"messageId": fmt.Sprintf("%s-%s", e.Name, status), "receiptHandle": "handle", "body": string(body), "attributes": map[string]string{},
-		"messageAttributes": map[string]any{}, "eventSource": "aws:sqs", "eventSourceARN": p.run.hub.arn("sqs", "quicksight-unsubscribe-finish"),
+		"messageAttributes": map[string]any{}, "eventSource": "aws:sqs", "eventSourceARN": p.run.hub.queue(),
 		"awsRegion": p.run.hub.region,
 	}}})
 	if err != nil {

@@ -20,10 +20,11 @@ type Options struct {
 	Assumptions map[string]string // settings other than the defaults; what the story itself fixes wins
 	PageSize    int               // of every list call; 0: AWS's own sizes
 	Seed        uint64            // of jitter
-	// For the removal test: a guard, an emulator's rule or a state's retrier that is taken away.
-	WithoutGuard string
-	WithoutRule  string
-	Definition   []byte // another machine than the synthesized one
+	// For the removal test: a guard, an emulator's rule, a role's permission or a state's retrier that is taken away.
+	WithoutGuard      string
+	WithoutRule       string
+	WithoutPermission Permission
+	Definition        []byte // another machine than the synthesized one
 }
 
 // Run is a story that was run.
@@ -154,7 +155,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	maps.Copy(assumptions, story.Assumptions)
 	hub := hubOf(story.World)
-	world, err := furnish(story.World, hub)
+	world, err := furnish(story.World, hub, o.WithoutPermission)
 	if err != nil {
 		return nil, err
 	}
