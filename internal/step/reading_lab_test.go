@@ -65,7 +65,7 @@ func newReading(t *testing.T, account string, options emulator.Options, machines
 	l.env.Config.Account, l.env.Config.Region = readingHub, "us-east-1"
 	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string {
 		writes++
-		return fmt.Sprint(writes)
+		return strconv.Itoa(writes)
 	})
 	l.in = Input{
 		Execution: Execution{ID: readingRun, Name: "run-1", StartTime: l.start}, State: "Verify Caller", Entered: l.start,
