@@ -33,6 +33,7 @@ type AWS struct {
 	pageSize  int
 
 	world       *World
+	earlier     *World // before the last change; nil: nothing has changed
 	assumptions map[string]string
 	consulted   map[string]bool // assumptions
 	without     map[string]bool
@@ -107,6 +108,7 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		return nil, fmt.Errorf("emulator: copying the world: %w", err)
 	}
 	c := &AWS{
+		earlier:     a.earlier, // whoever looks at it copies it
 		world:       world,
 		assumptions: maps.Clone(a.assumptions),
 		consulted:   maps.Clone(a.consulted),
@@ -138,10 +140,7 @@ func (a *AWS) World() *World {
 	defer a.mu.Unlock()
 	now := a.now()
 	a.world.settle(a, now)
-	world, err := a.world.clone()
-	if err != nil { // the world came from JSON-able data and handlers only add such data
-		panic(fmt.Sprintf("emulator: copying the world: %v", err))
-	}
+	world := a.world.mustClone()
 	world.Now = now
 	return world
 }

@@ -156,6 +156,33 @@ func TestJournalLine(t *testing.T) {
 	}
 }
 
+// Ensure a read can show yesterday's world, and that IAM refuses in its own words, both once.
+func TestInjectedFaults(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "", `"quickSight": {"terminationProtection": false}`, Options{})
+	if err := l.unsubscribe("us-east-1"); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := l.subscription("us-east-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Inject(Fault{Match: Match{Operation: "DescribeAccountSubscription"}, Stale: true}, Fault{Match: Match{Operation: "DescribeAccountSubscription"}, Nth: 2, Denied: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.subscription("us-east-1"); err != nil || got != "ACCOUNT_CREATED" {
+		t.Errorf("the read before the change shows %s, %v", got, err)
+	}
+	_, err = l.subscription("us-east-1")
+	wantCode(t, err, "AccessDeniedException")
+	if got, err := l.subscription("us-east-1"); err != nil || got != changed {
+		t.Errorf("afterwards it shows %s, %v, want %s", got, err, changed)
+	}
+	if err := l.Inject(Fault{Stale: true, Denied: true}); err == nil {
+		t.Error("a fault that is both stale and denied was accepted")
+	}
+}
+
 func TestCloneIsIndependent(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "", `"quickSight": {"terminationProtection": false}`, Options{Faults: []Fault{{Match: Match{Operation: "DeleteAccountSubscription"}, Error: &APIError{Code: "ThrottlingException"}}}})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Fault makes a call go wrong: an error, a delay, a lost connection or answer. Repetitions by an SDK's retries are calls
+// Fault makes a call go wrong: an error, a delay, a lost connection or answer, an answer of yesterday. Repetitions by an SDK's retries are calls
 // like any other.
 type Fault struct {
 	Match       Match     `json:"match"`
@@ -20,6 +20,8 @@ type Fault struct {
 	Latency     Duration  `json:"latency,omitzero"`      // added to the call
 	AfterEffect bool      `json:"afterEffect,omitempty"` // the call takes effect, then error or loss
 	Lost        bool      `json:"lost,omitempty"`        // the connection breaks
+	Denied      bool      `json:"denied,omitempty"`      // IAM refuses the caller, in the service's own words
+	Stale       bool      `json:"stale,omitempty"`       // a read shows what was there before the last change
 }
 
 // Match selects calls; an empty field matches everything.
@@ -45,6 +47,10 @@ func (f Fault) label() string {
 	switch {
 	case f.Lost:
 		what = "lost"
+	case f.Denied:
+		what = "denied"
+	case f.Stale:
+		what = "stale"
 	case f.Error != nil:
 		what = f.Error.Code
 	}
@@ -67,8 +73,11 @@ type armedFault struct {
 func armFaults(faults []Fault) ([]*armedFault, error) {
 	var armed []*armedFault
 	for i, f := range faults {
-		if f.Error == nil && !f.Lost && f.Latency == 0 {
-			return nil, fmt.Errorf("fault %d (%s) does nothing: give error, latency or lost", i+1, f.label())
+		if f.Error == nil && !f.Lost && !f.Denied && !f.Stale && f.Latency == 0 {
+			return nil, fmt.Errorf("fault %d (%s) does nothing: give error, latency, lost, denied or stale", i+1, f.label())
+		}
+		if (f.Denied || f.Stale) && (f.Error != nil || f.Lost || f.Denied && f.Stale) {
+			return nil, fmt.Errorf("fault %d (%s) is denied or stale and something else: a call goes wrong in one way", i+1, f.label())
 		}
 		if f.Error != nil && f.Error.Code == "" {
 			return nil, fmt.Errorf("fault %d (%s) has an error without a code", i+1, f.label())
@@ -86,6 +95,18 @@ func armFaults(faults []Fault) ([]*armedFault, error) {
 		armed = append(armed, &armedFault{Fault: f})
 	}
 	return armed, nil
+}
+
+// Inject adds faults to those that are armed, and before them: where several hit a call, the newest do. They count from now.
+func (a *AWS) Inject(faults ...Fault) error {
+	armed, err := armFaults(faults)
+	if err != nil {
+		return fmt.Errorf("emulator: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.faults = append(armed, a.faults...)
+	return nil
 }
 
 // fault returns the first fault that hits this call; every matching fault counts it.

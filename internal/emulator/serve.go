@@ -119,6 +119,11 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	case fault != nil && fault.Error != nil && !fault.AfterEffect:
 		err = fault.Error
 		_ = a.identify(r, in, sig) // for the journal: the fault is the answer whoever calls
+	case fault != nil && fault.Denied:
+		if err = a.identify(r, in, sig); err == nil {
+			action := r.actions(r.service.operations[r.operation])[0]
+			err = r.service.denied(notAuthorized(r.principal, action, "*", noIdentityPolicy(action)))
+		}
 	case download:
 		a.world.settle(a, r.now)
 		result, err = a.download(in, r, owner)
@@ -126,6 +131,13 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		err = unsigned(r.service.protocol)
 	case routeErr != nil:
 		err = routeErr
+	case fault != nil && fault.Stale && !call.Mutating && a.earlier != nil:
+		result, err = a.performStale(r, in, sig)
+	case call.Mutating:
+		earlier := a.world.mustClone()
+		if result, err = a.perform(r, in, sig); err == nil {
+			a.earlier = earlier
+		}
 	default:
 		result, err = a.perform(r, in, sig)
 	}
@@ -220,6 +232,16 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 		defer a.mu.Lock()
 	}
 	return o.run(r)
+}
+
+// performStale performs a read in the world as it was before the last change: describes are eventually consistent.
+// https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+func (a *AWS) performStale(r *request, in *http.Request, sig signature) (any, error) {
+	present := a.world
+	defer func() { a.world = present }()
+	a.world = a.earlier.mustClone()
+	a.world.Sessions = present.Sessions
+	return a.perform(r, in, sig)
 }
 
 // notImplemented records and refuses an operation that the emulator lacks.

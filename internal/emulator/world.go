@@ -105,6 +105,15 @@ func (w *World) clone() (*World, error) {
 	return &c, json.Unmarshal(data, &c)
 }
 
+// mustClone is clone of a world that is live: it came from JSON-able data, and handlers only add such data.
+func (w *World) mustClone() *World {
+	c, err := w.clone()
+	if err != nil {
+		panic(fmt.Sprintf("emulator: copying the world: %v", err))
+	}
+	return c
+}
+
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 // complete checks the world and fills in defaults; it may run again on a complete world.
