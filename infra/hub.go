@@ -56,12 +56,11 @@ func newTopic(scope constructs.Construct, key awskms.IKey, config configuration)
 	topic := awssns.NewTopic(scope, jsii.String("Notices"), &awssns.TopicProps{
 		TopicName: jsii.String(workflow.Prefix), DisplayName: jsii.String("QuickSight unsubscribe"), MasterKey: key, EnforceSSL: jsii.Bool(true),
 	})
-	// EnforceSSL replaces SNS's own policy, which would let alarms publish; and the topic's key must let them, too.
+	// EnforceSSL replaces SNS's own policy, which would let alarms publish. The key's policy lets them, too.
 	alarms := awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": *awscdk.Stack_Of(scope).Account()}},
 	})
 	topic.GrantPublish(alarms)
-	key.Grant(alarms, jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey"))
 	for _, address := range config.notify {
 		topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(address), nil))
 	}

@@ -61,6 +61,16 @@ func (a *AWS) authorize(r *request, o op) error {
 	return nil
 }
 
+// mayDepend holds the caller to what the service does with the caller's rights besides.
+func (r *request) mayDepend(action, resource string) error {
+	want := access{caller: r.principal, action: action, resource: resource, context: r.context()}
+	if reason := r.aws.refusal(r.principal, want); reason != "" {
+		return r.service.denied(notAuthorized(r.principal, action, resource, reason))
+	}
+	r.aws.grant(r.principal, want)
+	return nil
+}
+
 // decide weighs the caller's policies and the resource's own. Inside one account either may allow; across accounts both must.
 func (a *AWS) decide(p *principal, want access, policy *Policy, owner string) string {
 	reason := a.refusal(p, want)

@@ -102,8 +102,8 @@ func dependentActions(r *request, d *Directory) error {
 	}
 	for _, action := range sortedKeys(needs) {
 		for _, resource := range needs[action] {
-			if reason := r.aws.refusal(r.principal, access{caller: r.principal, action: action, resource: resource, context: r.context()}); reason != "" {
-				return r.service.protocol.denied(notAuthorized(r.principal, action, resource, reason))
+			if err := r.mayDepend(action, resource); err != nil {
+				return err
 			}
 		}
 	}

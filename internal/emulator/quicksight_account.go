@@ -127,8 +127,8 @@ func checkDirectoryPermissions(r *request) error {
 		needed = append(needed, "ds:DeleteDirectory")
 	}
 	for _, action := range needed {
-		if reason := r.aws.refusal(r.principal, access{action: action, resource: "*", context: r.context()}); reason != "" {
-			return r.service.denied(notAuthorized(r.principal, action, "*", reason))
+		if err := r.mayDepend(action, "*"); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -94,11 +94,11 @@ var table = build(
 	writes("quicksight", "Namespace", "DeleteNamespace"),
 	writes("quicksight", "VPCConnectionId", "DeleteVPCConnection"),
 
-	reads("ds", "DescribeDirectories DescribeTrusts DescribeSharedDirectories DescribeSnapshots ListTagsForResource"),
+	reads("ds", "DescribeDirectories"),
 	writes("ds", "DirectoryId", "DeleteDirectory"),
 
-	reads("ec2", `DescribeRegions DescribeVpcs DescribeVpcAttribute DescribeSubnets DescribeRouteTables DescribeNetworkAcls DescribeSecurityGroups
-		DescribeSecurityGroupRules DescribeSecurityGroupVpcAssociations DescribeSecurityGroupReferences DescribeNetworkInterfaces DescribeInstances
+	reads("ec2", `DescribeRegions DescribeVpcs DescribeSubnets DescribeRouteTables DescribeNetworkAcls DescribeSecurityGroups
+		DescribeSecurityGroupVpcAssociations DescribeNetworkInterfaces DescribeInstances
 		DescribeInternetGateways DescribeEgressOnlyInternetGateways DescribeNatGateways DescribeVpcEndpoints DescribeVpcPeeringConnections
 		DescribeVpnGateways DescribeVpnConnections DescribeTransitGatewayVpcAttachments DescribeCarrierGateways
 		DescribeInstanceConnectEndpoints DescribeFlowLogs DescribeAddresses DescribeDhcpOptions DescribeClientVpnEndpoints`),
