@@ -27,13 +27,14 @@ $(UNSUBSCRIBE):
 
 .PHONY: test
 test: need-node ## every test, the CDK app's included
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 .PHONY: check
-check: need-node lint ## what CI runs: lint, every test with the race detector, binaries, synth
-	$(GO) test ./infra/...
-	$(GO) test -race -timeout 20m ./functions/... ./internal/...
-	$(MAKE) sizes synth
+check: need-node lint test race sizes synth ## what CI runs: lint, every test, the race detector, binaries, templates
+
+.PHONY: race
+race: ## the tests with the race detector, without those that only repeat others under other answers
+	$(GO) test -race -short -timeout 20m ./functions/... ./internal/...
 
 .PHONY: lint
 lint: ## gofmt, go vet and golangci-lint

@@ -65,6 +65,9 @@ func TestStories(t *testing.T) {
 // that every list needs several. An answer that a story never depended on cannot change it, and is left out. The numbers of calls
 // are those of the default answers; here they are not asked for.
 func TestStoriesUnderEveryAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code under the usual answers")
+	}
 	t.Parallel()
 	var runs atomic.Int64
 	t.Cleanup(func() { t.Logf("%d replays under other answers", runs.Load()) })
