@@ -24,7 +24,7 @@ type surroundings struct {
 }
 
 // readSurroundings reads the regions' directories and VPCs, and the insides of those VPCs that may be a closing's to delete:
-// where a Simple AD lives, what bears QuickSight's name, what an earlier run left, and what the request names.
+// where a Simple AD lives, what an earlier run left, and what the request names.
 func readSurroundings(ctx context.Context, env Env, target aws.Config, request closing.Request, m closing.Material) (surroundings, error) {
 	s := surroundings{own: belongingsOf(m)}
 	if m.Subscription == nil {
@@ -85,16 +85,11 @@ func (s surroundings) unknown(request closing.Request, m closing.Material) []clo
 	}}
 }
 
-// candidates are the VPCs whose insides must be known: those with the given ids, and those that look like QuickSight's.
+// candidates are the VPCs whose insides must be known: those with the given ids, and those where a directory is that may be QuickSight's.
 func (n *network) candidates(ids ...string) []string {
 	for _, d := range n.Directories {
 		if d.Type == directory.DirectoryTypeSimpleAd {
 			ids = append(ids, vpcOf(d))
-		}
-	}
-	for _, v := range n.VPCs {
-		if mentionsQuickSight(tagText(v.Tags)) {
-			ids = append(ids, aws.ToString(v.VpcId))
 		}
 	}
 	return distinct(ids)
@@ -104,14 +99,6 @@ var quickSightName = regexp.MustCompile(`(?i)quick[-_ ]?sight`)
 
 func mentionsQuickSight(texts ...string) bool {
 	return slices.ContainsFunc(texts, quickSightName.MatchString)
-}
-
-func tagText(tags []types.Tag) string {
-	var words []string
-	for _, t := range tags {
-		words = append(words, aws.ToString(t.Key)+"="+aws.ToString(t.Value))
-	}
-	return strings.Join(words, "\n")
 }
 
 // The preview of QuickSight, in which it made a Simple AD and a VPC for itself: announced on 7 October 2015, generally available
@@ -126,7 +113,8 @@ type suspect struct {
 	network   *network
 	directory directory.DirectoryDescription
 	evidence  []closing.Evidence
-	marks     int      // how many facts speak for it
+	home      bool     // it is where QuickSight kept its directories, as are those of anybody else
+	marks     int      // how many other facts speak for it
 	doubts    int      // how many speak against it
 	uses      []string // what else lives of it: deleting it would take that along
 }
@@ -134,7 +122,9 @@ type suspect struct {
 func (d suspect) id() string { return aws.ToString(d.directory.DirectoryId) }
 
 // strong tells whether a directory may be deleted without anybody naming it.
-func (d suspect) strong() bool { return d.marks >= 2 && d.doubts == 0 && len(d.uses) == 0 }
+func (d suspect) strong() bool {
+	return (d.marks >= 2 || d.marks == 1 && d.home) && d.doubts == 0 && len(d.uses) == 0
+}
 
 func (d *suspect) pro(format string, args ...any) {
 	d.marks++
@@ -172,11 +162,12 @@ var settledStages = []directory.DirectoryStage{
 
 func (s surroundings) examine(n *network, described directory.DirectoryDescription) suspect {
 	d := suspect{network: n, directory: described}
-	if s.earlier.Directory.Fate == closing.FateDelete && s.earlier.Directory.ID == d.id() {
-		d.pro("the approved plan of an earlier run names it")
-	}
 	if n.Region == regionsLike(n.Region)[0] {
 		d.pro("it is in %s, where QuickSight kept its user directories", n.Region)
+		d.home, d.marks = true, 0
+	}
+	if s.earlier.Directory.Fate == closing.FateDelete && s.earlier.Directory.ID == d.id() {
+		d.pro("the approved plan of an earlier run names it")
 	}
 	if mentionsQuickSight(aws.ToString(described.Name), aws.ToString(described.ShortName), aws.ToString(described.Alias), aws.ToString(described.Description)) {
 		d.pro("its name or description mentions QuickSight")

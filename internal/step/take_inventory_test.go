@@ -27,6 +27,12 @@ const (
 	closed = `}}`
 )
 
+// besideIt is itsVPC with a VPC of somebody else beside it.
+var besideIt = strings.NewReplacer(
+	`"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb0000000000001", "cidr": "10.99.0.0/16"}, `,
+	`"subnets": [`, `"subnets": [{"id": "subnet-0bbb000000000001", "vpc": "vpc-0bbb0000000000001"}, `,
+).Replace(itsVPC)
+
 // blockers are the codes of a plan's blockers.
 func blockers(p closing.Plan) []closing.Code {
 	var codes []closing.Code
@@ -41,8 +47,8 @@ func TestTakeInventoryOfAnEarlyAdopter(t *testing.T) {
 	l := newReading(t, `"regions": {"disabled": `+optIn+`}, "quickSight": {
 		"accountName": "acme", "notificationEmail": "bi@example.com", "terminationProtection": true, "namespaces": [{"name": "partners"}],
 		"users": [{"userName": "ana", "role": "ADMIN"}, {"userName": "lee"}],
-		"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": ["orders"], "vpcConnections": [{"name": "lake", "vpcId": "`+previewVPC+`", "subnetIds": ["subnet-0aaa000000000001"]}]},
-			"eu-west-1": {"dashboards": ["EMEA"]}}}, `+preview+`, `+itsVPC+`,
+		"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": ["orders"], "vpcConnections": [{"name": "lake", "vpcId": "vpc-0bbb0000000000001", "subnetIds": ["subnet-0bbb000000000001"]}]},
+			"eu-west-1": {"dashboards": ["EMEA"]}}}, `+preview+`, `+besideIt+`,
 		"routeTables": [{"id": "rtb-0aaa000000000001", "vpc": "`+previewVPC+`", "subnets": ["subnet-0aaa000000000001"], "routes": [{"destination": "0.0.0.0/0", "target": "igw-0aaa000000000001"}]}],
 		"internetGateways": [{"id": "igw-0aaa000000000001", "vpc": "`+previewVPC+`"}],
 		"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "`+previewVPC+`", "name": "a"}],
@@ -223,6 +229,9 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 		instance = `, "instances": [{"id": "i-0ccc000000000001", "subnet": "subnet-0aaa000000000001", "state": "running", "tags": {"Name": "web"}}]`
 		foreign  = "vpc-0bbb000000000001"
 	)
+	connected := func(vpc, subnet string) string {
+		return `"quickSight": {"regions": {"us-east-1": {"vpcConnections": [{"name": "lake", "vpcId": "` + vpc + `", "subnetIds": ["` + subnet + `"]}]}}}, `
+	}
 	twoVPCs := strings.Replace(itsVPC, `"vpcs": [`, `"vpcs": [{"id": "`+foreign+`", "cidr": "10.99.0.0/16"}, `, 1)
 	request := func(fields string) string { return `{"accountId": "` + readingTarget + `", ` + fields + `}` }
 	for _, test := range []struct {
@@ -247,6 +256,12 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 		{"a directory with single sign-on", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"sso": true, "name"`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "single sign-on"},
 		{"a Microsoft AD, named", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "MicrosoftAD"},
 		{"two directories", `"quickSight": {}, ` + strings.Replace(preview, `[{`, `[{"id": "d-9067054321", "name": "quicksight2", "launched": "2016-03-01T10:00:00Z", "vpc": "`+previewVPC+`"}, {`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "not certain"},
+		{"a directory of which only its region speaks, named", `"quickSight": {}, ` + strings.NewReplacer("2016-02", "2020-02", "quicksight.example.com", "corp.example.com").Replace(preview) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "nothing shows"},
+		{"a VPC that QuickSight only reads from, named", connected(`vpc-0bbb0000000000001`, `subnet-0bbb000000000001`) + preview + `, ` + besideIt + closed, request(`"vpc": "vpc-0bbb0000000000001"`), closing.FateDelete, closing.FateKeep, []closing.Code{closing.NoEvidence}, "nothing shows"},
+		{"the directory's VPC, from which QuickSight reads", connected(previewVPC, `subnet-0aaa000000000001`) + preview + `, ` + itsVPC + closed, plain, closing.FateDelete, closing.FateKeep, nil, "connections lead into it"},
+		{"the directory's VPC, from which QuickSight reads, named", connected(previewVPC, `subnet-0aaa000000000001`) + preview + `, ` + itsVPC + closed, request(`"vpc": "` + previewVPC + `"`), closing.FateDelete, closing.FateKeep, []closing.Code{closing.Blocked}, "connections lead into it"},
+		{"a VPC with a group of a directory that is gone, named", `"quickSight": {}, ` + besideIt + `, "securityGroups": [{"id": "sg-0bbb000000000001", "vpc": "vpc-0bbb0000000000001", "name": "d-9067012345_controllers"}]` + closed, request(`"vpc": "vpc-0bbb0000000000001"`), closing.FateNone, closing.FateDelete, nil, ""},
+		{"a VPC with an interface of a directory that is gone, named", `"quickSight": {}, ` + besideIt + `, "networkInterfaces": [{"id": "eni-0bbb000000000001", "subnet": "subnet-0bbb000000000001", "state": "available", "description": "AWS created network interface for directory d-9067012345"}]` + closed, request(`"vpc": "vpc-0bbb0000000000001"`), closing.FateNone, closing.FateDelete, nil, ""},
 		{"half done earlier", `"quickSight": {"status": "UNSUBSCRIBED"}, ` + preview + `, ` + itsVPC + closed, plain, closing.FateDelete, closing.FateDelete, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

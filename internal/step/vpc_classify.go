@@ -65,7 +65,7 @@ func (n *network) classify(vpc string, own belongings) vpcContents {
 		return vpcContents{}
 	}
 	c := &classifier{network: n, vpc: vpc, own: own}
-	c.Found, c.CIDR = true, aws.ToString(v.CidrBlock)
+	c.Found, c.CIDR = true, blocksOf(v)
 	c.theVPC(v)
 	c.directories()
 	c.instances()
@@ -76,6 +76,17 @@ func (n *network) classify(vpc string, own belongings) vpcContents {
 	c.fabric()
 	c.leftBehind(v)
 	return c.vpcContents
+}
+
+// blocksOf are a VPC's address blocks, the secondary ones behind the first. They go with it.
+func blocksOf(v *types.Vpc) string {
+	blocks := []string{aws.ToString(v.CidrBlock)}
+	for _, b := range v.CidrBlockAssociationSet {
+		if b.CidrBlockState == nil || b.CidrBlockState.State == types.VpcCidrBlockStateCodeAssociated {
+			blocks = append(blocks, aws.ToString(b.CidrBlock))
+		}
+	}
+	return strings.Join(distinct(blocks), ", ")
 }
 
 type classifier struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"quicksight-unsubscribe/internal/closing"
 )
@@ -40,6 +41,8 @@ func (s surroundings) decideVPC(request closing.Request, m closing.Material, den
 		v.Why = "directory " + d.ID + ", which stays, lives in it" + alsoForeign(beside)
 	case len(contents.Foreign) > 0:
 		v.Why = "it holds what is not QuickSight's" + alsoForeign(contents)
+	case len(own.connectionsInto(id)) > 0:
+		v.Why = "QuickSight's VPC connections lead into it, so that it holds what QuickSight read from"
 	case len(denied) > 0:
 		v.Why = fmt.Sprintf("%s is explicitly denied %s", RoleClose, inWords(denied))
 	default:
@@ -68,8 +71,10 @@ func (s surroundings) pickVPC(request closing.Request, own belongings, d closing
 		return block(closing.RegionUnreadable, "it was not found, and %s could not be searched", inWords(s.unread))
 	case !contents.Found:
 		return block(closing.NoEvidence, "there is no such VPC in %s", s.searched())
-	case len(evidence) == 0:
-		return block(closing.NoEvidence, "nothing shows that QuickSight has used it")
+	case !slices.ContainsFunc(evidence, func(e closing.Evidence) bool { return e.For }):
+		return block(closing.NoEvidence, "nothing shows that it was made for QuickSight")
+	case len(own.connectionsInto(id)) > 0:
+		return block(closing.Blocked, "QuickSight's VPC connections lead into it, so that it holds what QuickSight read from")
 	case len(contents.Foreign) > 0:
 		return block(closing.Blocked, "it holds what is not QuickSight's%s", alsoForeign(contents))
 	case len(denied) > 0:
@@ -132,41 +137,60 @@ func (s surroundings) suspectedVPC(d closing.Directory) string {
 	return d.VPC
 }
 
-// vpcEvidence is what shows that QuickSight has used a VPC.
+// vpcEvidence is what shows that QuickSight has used a VPC: its directory, or the traces of one. That a VPC connection leads into it
+// shows the opposite: people connect QuickSight to networks that hold their own databases.
 func (s surroundings) vpcEvidence(id string, own belongings, d closing.Directory) []closing.Evidence {
 	var evidence []closing.Evidence
-	pro := func(format string, args ...any) {
-		evidence = append(evidence, closing.Evidence{About: id, For: true, Fact: fmt.Sprintf(format, args...)})
+	say := func(pro bool, format string, args ...any) {
+		evidence = append(evidence, closing.Evidence{About: id, For: pro, Fact: fmt.Sprintf(format, args...)})
 	}
 	if d.VPC == id && d.ID != "" {
-		pro("directory %s lives in it", d.ID)
+		say(true, "directory %s lives in it", d.ID)
 	}
 	if s.earlier.VPC.Fate == closing.FateDelete && s.earlier.VPC.ID == id {
-		pro("the approved plan of an earlier run names it")
+		say(true, "the approved plan of an earlier run names it")
 	}
 	for _, n := range s.networks {
-		if trace := n.directoryTrace(id); trace != "" {
-			pro("it holds %s, left by a directory that is gone", trace)
+		for _, trace := range n.directoryTraces(id) {
+			say(true, "it holds %s, left by a directory that is gone", trace)
 		}
-		if v := n.vpc(id); v != nil && mentionsQuickSight(tagText(v.Tags)) {
-			pro("its tags mention QuickSight")
+		if d.ID != "" && d.VPC != id && n.resolvesBy(id, d) {
+			say(true, "its DHCP options name the addresses of directory %s", d.ID)
 		}
 	}
-	for _, c := range own.Connections {
-		if c.VPC == id {
-			pro("QuickSight's VPC connection %s leads into it", c.ID)
-		}
+	for _, c := range own.connectionsInto(id) {
+		say(false, "QuickSight's VPC connection %s leads into it", c.ID)
 	}
 	return evidence
 }
 
-// directoryTrace is a security group in a VPC that Directory Service made for a directory that is gone, or "".
-func (n *network) directoryTrace(vpc string) string {
+// connectionsInto are the VPC connections that lead into a VPC.
+func (b belongings) connectionsInto(vpc string) []closing.VPCConnection {
+	return slices.DeleteFunc(slices.Clone(b.Connections), func(c closing.VPCConnection) bool { return c.VPC != vpc })
+}
+
+// directoryTraces are what Directory Service made in a VPC for directories that are gone: security groups and interfaces.
+func (n *network) directoryTraces(vpc string) []string {
+	var traces []string
 	for _, g := range n.Groups {
 		name := aws.ToString(g.GroupName)
 		if aws.ToString(g.VpcId) == vpc && directoryGroup.MatchString(name) && n.directory(strings.TrimSuffix(name, "_controllers")) == nil {
-			return "security group " + name
+			traces = append(traces, "security group "+name)
 		}
 	}
-	return ""
+	for _, e := range n.Interfaces {
+		m := directoryInterface.FindStringSubmatch(aws.ToString(e.Description))
+		if aws.ToString(e.VpcId) == vpc && m != nil && n.directory(m[1]) == nil {
+			traces = append(traces, fmt.Sprintf("interface %s of %s", aws.ToString(e.NetworkInterfaceId), m[1]))
+		}
+	}
+	return traces
+}
+
+// resolvesBy tells whether a VPC's DHCP options name a directory's addresses.
+func (n *network) resolvesBy(vpc string, d closing.Directory) bool {
+	v, described := n.vpc(vpc), n.directory(d.ID)
+	return v != nil && described != nil && slices.ContainsFunc(n.DHCPOptions, func(o types.DhcpOptions) bool {
+		return aws.ToString(o.DhcpOptionsId) == aws.ToString(v.DhcpOptionsId) && n.namesServers(o, described.DnsIpAddrs)
+	})
 }

@@ -79,6 +79,7 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	api := ec2In(target, n.Region)
 	in := func(filter string) []types.Filter { return []types.Filter{{Name: &filter, Values: vpcs}} }
 	byVPC := in("vpc-id")
+	all := true // also what a service manages for the account and hides from its lists
 	reads := []networkRead{
 		{"ec2:DescribeSubnets", func(ctx context.Context) error {
 			return readPages(ctx, ec2.NewDescribeSubnetsPaginator(api, &ec2.DescribeSubnetsInput{Filters: byVPC}),
@@ -103,13 +104,13 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 				})
 		}},
 		{"ec2:DescribeNetworkInterfaces", func(ctx context.Context) error {
-			return readPages(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: byVPC}),
+			return readPages(ctx, ec2.NewDescribeNetworkInterfacesPaginator(api, &ec2.DescribeNetworkInterfacesInput{Filters: byVPC, IncludeManagedResources: &all}),
 				func(p *ec2.DescribeNetworkInterfacesOutput) {
 					n.Interfaces = append(n.Interfaces, p.NetworkInterfaces...)
 				})
 		}},
 		{"ec2:DescribeInstances", func(ctx context.Context) error {
-			return readPages(ctx, ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{Filters: byVPC}),
+			return readPages(ctx, ec2.NewDescribeInstancesPaginator(api, &ec2.DescribeInstancesInput{Filters: byVPC, IncludeManagedResources: &all}),
 				func(p *ec2.DescribeInstancesOutput) {
 					for _, r := range p.Reservations {
 						n.Instances = append(n.Instances, r.Instances...)
