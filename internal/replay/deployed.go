@@ -43,17 +43,18 @@ func deployedIn(hub, target string) (*deployed, error) {
 // Permission is an action that one of the stacks' roles is allowed.
 type Permission struct{ Role, Action string }
 
-// withoutPermission is a role that lacks an action which the stack allows it.
-func withoutPermission(role *emulator.Role, action string) *emulator.Role {
-	less := *role
-	less.Policies = nil
+// withoutPermission is a role that lacks an action which the stack allows it, and whether the stack does.
+func withoutPermission(role *emulator.Role, action string) (less *emulator.Role, had bool) {
+	copied := *role
+	copied.Policies = nil
 	for _, p := range role.Policies {
 		p.Statement = slices.Clone(p.Statement)
 		for i, s := range p.Statement {
+			had = had || slices.Contains(s.Action, action)
 			s.Action = slices.DeleteFunc(slices.Clone(s.Action), func(a string) bool { return a == action })
 			p.Statement[i] = s
 		}
-		less.Policies = append(less.Policies, p)
+		copied.Policies = append(copied.Policies, p)
 	}
-	return &less
+	return &copied, had
 }

@@ -75,13 +75,14 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 	if account == nil {
 		return nil, fmt.Errorf("the world has no account for its hub %q", h.account)
 	}
+	taken := without == Permission{}
 	give := func(account *emulator.Account, roles map[string]*emulator.Role) {
 		if account.Roles == nil {
 			account.Roles = map[string]*emulator.Role{}
 		}
 		for name, role := range roles {
 			if name == without.Role {
-				role = withoutPermission(role, without.Action)
+				role, taken = withoutPermission(role, without.Action)
 			}
 			account.Roles[name] = role
 		}
@@ -98,6 +99,9 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 			give(account, stacks.Hub.Roles)
 			h.equip(account, stacks.Hub.Resources)
 		}
+	}
+	if !taken {
+		return nil, fmt.Errorf("no role %s may %s in the first place", without.Role, without.Action)
 	}
 	for _, f := range workflow.Functions() {
 		account.Principals = append(account.Principals, emulator.Credential{
