@@ -38,6 +38,10 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 		ParameterName: jsii.String(killSwitch), StringValue: jsii.String("off"),
 		Description: jsii.String("on stops every delete step of quicksight-unsubscribe before its next act"),
 	})
+	awsssm.NewStringParameter(stack, jsii.String("RecordName"), &awsssm.StringParameterProps{
+		ParameterName: jsii.String(workflow.RecordParameter), StringValue: bucket.BucketName(),
+		Description: jsii.String("the bucket of the record, for the command line of quicksight-unsubscribe"),
+	})
 	queue := newFinishQueue(stack, topic)
 
 	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), queue: *queue.QueueArn()})

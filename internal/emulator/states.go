@@ -47,14 +47,15 @@ type Execution struct {
 }
 
 var statesOperations = map[string]op{
-	"DescribeExecution": {run: describeExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
-	"ListExecutions":    {run: listExecutions, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
-	"StartExecution":    {run: startExecution, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
-	"StopExecution":     {run: stopExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
-	"RedriveExecution":  {run: redriveExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
-	"SendTaskSuccess":   {run: sendTaskSuccess, required: []string{"taskToken", "output"}, resource: tokenResource},
-	"SendTaskFailure":   {run: sendTaskFailure, required: []string{"taskToken"}, resource: tokenResource},
-	"SendTaskHeartbeat": {run: sendTaskHeartbeat, required: []string{"taskToken"}, resource: tokenResource},
+	"DescribeExecution":   {run: describeExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
+	"ListExecutions":      {run: listExecutions, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
+	"GetExecutionHistory": {run: getExecutionHistory, required: []string{"executionArn"}, resource: statesResource("executionArn")},
+	"StartExecution":      {run: startExecution, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
+	"StopExecution":       {run: stopExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
+	"RedriveExecution":    {run: redriveExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
+	"SendTaskSuccess":     {run: sendTaskSuccess, required: []string{"taskToken", "output"}, resource: tokenResource},
+	"SendTaskFailure":     {run: sendTaskFailure, required: []string{"taskToken"}, resource: tokenResource},
+	"SendTaskHeartbeat":   {run: sendTaskHeartbeat, required: []string{"taskToken"}, resource: tokenResource},
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html

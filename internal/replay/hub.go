@@ -128,6 +128,7 @@ func (h hub) equip(account *emulator.Account, policies map[string]*emulator.Poli
 	if account.Parameters == nil {
 		account.Parameters = map[string]string{}
 	}
+	account.Parameters[workflow.RecordParameter] = h.bucket()
 	account.Parameters[h.killSwitch()] = cmp.Or(account.Parameters[h.killSwitch()], "off")
 }
 

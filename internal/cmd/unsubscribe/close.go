@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"quicksight-unsubscribe/internal/closing"
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 // requestFlags are the fields of a request.
@@ -49,27 +47,16 @@ func (c *closeCommand) Run(s *surroundings) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	cfg, err := c.load(s.ctx)
+	h, err := c.open(s.ctx)
 	if err != nil {
 		return err
 	}
-	account, caller, err := whoami(s.ctx, cfg)
-	if err != nil {
-		return err
-	}
-	parsed, err := arn.Parse(caller)
-	if err != nil {
-		return fmt.Errorf("the caller's ARN %q: %w", caller, err)
-	}
-	machine := fmt.Sprintf("arn:%s:states:%s:%s:stateMachine:%s", parsed.Partition, cfg.Region, account, workflow.Prefix)
-	out, err := sfn.NewFromConfig(cfg).StartExecution(s.ctx, &sfn.StartExecutionInput{
-		StateMachineArn: &machine, Input: aws.String(string(closing.Canonical(request))),
-	})
+	out, err := h.states.StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &h.machine, Input: aws.String(string(closing.Canonical(request)))})
 	if err != nil {
 		return fmt.Errorf("start the closing of account %s; nothing was touched: %w", request.AccountID, err)
 	}
 	execution := aws.ToString(out.ExecutionArn)
-	console := fmt.Sprintf("https://%[1]s.console.aws.amazon.com/states/home?region=%[1]s#/v2/executions/details/%[2]s", cfg.Region, execution)
+	console := h.console(execution)
 	if c.JSON {
 		return printJSON(s, map[string]string{"execution": execution, "console": console})
 	}

@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_REGION", "us-east-1")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate, "ended": ended},
 	})
 }
 

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/replay"
+)
+
+// ended serves the world that a story left, with its executions, on loopback, and points the SDK at it: ended STORY [STATE].
+// With a STATE, the first execution and the record are shown as they were while it was in that state for the first time; each time that
+// somebody has read its history, the execution is ten events further.
+func ended(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 || len(args) > 2 {
+		ts.Fatalf("usage: ended STORY [STATE]")
+	}
+	story, err := replay.Load(filepath.Join(ts.Getenv("EVENTS"), args[0]))
+	ts.Check(err)
+	run, err := replay.Play(context.Background(), story, replay.Options{})
+	ts.Check(err)
+	m := &over{run: run}
+	if len(args) == 2 {
+		var until time.Time
+		m.shown, until = within(run.Executions[0], args[1])
+		for _, bucket := range run.After.Accounts[run.After.Hub].Buckets {
+			for key, object := range bucket.Objects {
+				object.Versions = slices.DeleteFunc(object.Versions, func(v emulator.ObjectVersion) bool { return !v.Modified.Before(until) })
+				if len(object.Versions) == 0 {
+					delete(bucket.Objects, key)
+				}
+			}
+		}
+	}
+	aws, err := emulator.New(emulator.Options{World: run.After, Machines: m, Now: func() time.Time { return time.Now().UTC() }})
+	ts.Check(err)
+	server := httptest.NewServer(aws)
+	ts.Defer(server.Close)
+	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
+	ts.Setenv("AWS_ACCESS_KEY_ID", "AKIAOPERATOR")
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", emulator.DefaultSecret)
+}
+
+// within is how much of an execution's history there is while it is in a state for the first time, and when it leaves that.
+func within(e *replay.Execution, state string) (events int, until time.Time) {
+	inside := false
+	for i, event := range replay.HistoryEvents(e.History()) {
+		if inside && (event.StateEnteredEventDetails != nil || event.StateExitedEventDetails != nil) {
+			return i, *event.Timestamp
+		}
+		if d := event.StateEnteredEventDetails; d != nil && *d.Name == state {
+			inside = true
+		}
+	}
+	return 0, time.Time{}
+}
+
+// over are the executions of a story that is over.
+type over struct {
+	run   *replay.Run
+	mu    sync.Mutex
+	shown int // events of the first execution that are shown; 0: all
+}
+
+func (o *over) find(arn string) (e *replay.Execution, running bool) {
+	for i, e := range o.run.Executions {
+		if e.ARN == arn {
+			return e, i == 0 && o.shown > 0 && o.shown < len(e.History())
+		}
+	}
+	return nil, false
+}
+
+func (o *over) DescribeExecution(arn string) (emulator.Execution, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e, running := o.find(arn)
+	if e == nil {
+		return emulator.Execution{}, false
+	}
+	d := emulator.Execution{ARN: arn, Name: e.Name, Status: string(e.Status()), Start: e.StartTime(), Stop: e.Stopped(), Input: e.Input, Error: e.Error(), Cause: e.Cause()}
+	if running {
+		d.Status, d.Stop, d.Error, d.Cause = "RUNNING", time.Time{}, "", ""
+	}
+	return d, true
+}
+
+func (o *over) ExecutionHistory(arn string) ([]types.HistoryEvent, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e, running := o.find(arn)
+	if e == nil {
+		return nil, false
+	}
+	events := replay.HistoryEvents(e.History())
+	if running {
+		events = events[:o.shown]
+		o.shown += 10
+	}
+	return events, true
+}
+
+func (o *over) StartExecution(string, string, string) (string, time.Time, error) {
+	return "arn:aws:states:us-east-1:111122223333:execution:quicksight-unsubscribe:fresh", o.run.Ended, nil
+}
+
+func (o *over) RedriveExecution(string) (time.Time, error) { return o.run.Ended, nil }
+
+var errOver = errors.New("the story is over")
+
+func (o *over) SendTaskSuccess(string, string) error                    { return errOver }
+func (o *over) SendTaskFailure(string, string, string) error            { return errOver }
+func (o *over) SendTaskHeartbeat(string) error                          { return errOver }
+func (o *over) StopExecution(string, string, string) (time.Time, error) { return time.Time{}, errOver }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// reportCommand is unsubscribe report.
+type reportCommand struct {
+	credentials
+	Closing string `arg:"" help:"An account, for its last closing, or a closing: s3://BUCKET/closings/ACCOUNT/RUN"`
+	JSON    bool   `help:"Print the report as JSON."`
+}
+
+// Run prints the last report of a run.
+func (c *reportCommand) Run(s *surroundings) error {
+	h, err := c.open(s.ctx)
+	if err != nil {
+		return err
+	}
+	store, err := h.record(s.ctx)
+	if err != nil {
+		return err
+	}
+	stands, err := h.run(s.ctx, store, c.Closing)
+	if err != nil {
+		return err
+	}
+	if stands.report == nil {
+		return fmt.Errorf("the run %s has no report yet: it is %s; see %s", stands.Closing, stands.short(), stands.Console)
+	}
+	if c.JSON {
+		return printJSON(s, struct {
+			Console string          `json:"console"`
+			Report  *closing.Report `json:"report"`
+		}{stands.Console, stands.report})
+	}
+	printReport(s.stdout, *stands.report)
+	fmt.Fprintf(s.stdout, "\nExecution: %s\n", stands.Console)
+	return nil
+}
+
+// printReport prints a report for people.
+func printReport(w io.Writer, r closing.Report) {
+	fmt.Fprintf(w, "%s\n%s: account %s\n", r.FirstLine, r.Outcome, r.AccountID)
+	if f := r.Failure; f != nil {
+		fmt.Fprintf(w, "stopped in %s by %s: %s\n", dash(f.State), f.Error, f.Message)
+	}
+	for _, d := range r.Decisions {
+		fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("decided   %s by %s at %s %s", d.Verdict, d.Principal, d.At.UTC().Format("2006-01-02 15:04"), d.Reason)))
+	}
+	checks := func(title string, list []closing.Check) {
+		for _, c := range list {
+			fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%-9s %s %s %s: %s %s", title, c.Kind, c.ID, c.Region, c.Shown, c.Why)))
+		}
+	}
+	checks("gone", r.Gone)
+	checks("left", r.Left)
+	checks("unknown", r.Unknown)
+	for _, what := range r.Restored {
+		fmt.Fprintln(w, "restored ", what)
+	}
+	if r.Next != "" {
+		fmt.Fprintln(w, "next     ", r.Next)
+	}
+}
