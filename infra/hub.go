@@ -48,6 +48,8 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
 	config.Bucket, config.Topic = *bucket.BucketName(), *topic.TopicArn()
 	all := newFunctions(stack, config, built, roles)
+	page := newDecisionURL(stack, w, all.latest["decide-approval"], *bucket.BucketArn(), *key.KeyArn())
+	all.latest["request-approval"].AddEnvironment(jsii.String("DECISION_URL"), page, nil)
 	newMachine(stack, config, w, all.versions)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 

@@ -3,8 +3,6 @@ package main
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
-
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 // newOutputs says what to click and type next.
@@ -16,7 +14,7 @@ func newOutputs(stack awscdk.Stack, config configuration, w where) {
 		{"Plan", cli("stepfunctions", "start-execution --state-machine-arn "+w.machine()+` --input '{"accountId":"<twelve digits>","dryRun":true}'`), "Shows what closing an account would destroy, and touches nothing"},
 		{"Close", cli("stepfunctions", "start-execution --state-machine-arn "+w.machine()+` --input '{"accountId":"<twelve digits>"}'`), "Asks for approval, then closes the account; irreversible once approved"},
 		{"Follow", cli("sns", "subscribe --topic-arn "+config.Topic+" --protocol email --notification-endpoint <you@example.com>"), "Gets the requests for approval and the reports by e-mail"},
-		{"Decide", "unsubscribe list; unsubscribe approve <execution> --reason <why>", "What an approver types; it needs lambda:InvokeFunction on " + workflow.Prefix + "-decide-approval"},
+		{"Decide", "unsubscribe approve s3://" + config.Bucket + "/closings/<account>/<run>", "What an approver types, as the request for approval names it; it needs the managed policy " + approversPolicy},
 		{"Stop", cli("ssm", "put-parameter --name "+killSwitch+" --overwrite --value on"), "Stops every delete step before its next act; value off lets them go on"},
 		{"Records", "s3://" + config.Bucket + "/closings/", "Plans, decisions, acts and reports of every run; nothing there expires"},
 		{"Targets", "aws cloudformation deploy --template-file target.json --stack-name QuickSightUnsubscribeTarget --capabilities CAPABILITY_NAMED_IAM" +

@@ -55,6 +55,10 @@ func TestFunctionsReadTheirConfiguration(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		want.DecisionURL = ""
+		if f.Folder == "request-approval" {
+			want.DecisionURL = got.DecisionURL // an attribute of the URL, which TestDecisionURL holds
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", f.Folder, diff)
 		}
@@ -281,5 +285,38 @@ func TestOutputs(t *testing.T) {
 		if !strings.Contains(all.String(), want) {
 			t.Errorf("no output says %s", want)
 		}
+	}
+}
+
+// Ensure that decisions are taken behind a URL which only signed requests reach, that request-approval names it, and that the approvers'
+// policy lets nobody invoke the function in any other way.
+func TestDecisionURL(t *testing.T) {
+	stack := hub(t, nil)
+	url, _ := stack.resource(t, "AWS::Lambda::Url", func(map[string]any) bool { return true })
+	if url["AuthType"] != "AWS_IAM" || url["Cors"] != nil {
+		t.Errorf("the URL is %v", url)
+	}
+	if open := stack.resources("AWS::Lambda::Permission"); len(open) != 0 {
+		t.Errorf("somebody may invoke a function by its own policy: %v", open)
+	}
+	asks, _ := stack.resource(t, "AWS::Lambda::Function", func(p map[string]any) bool { return p["FunctionName"] == "quicksight-unsubscribe-request-approval" })
+	variables := stack.resolve(asks["Environment"]).(map[string]any)["Variables"].(map[string]any)
+	if page := fmt.Sprint(variables["DECISION_URL"]); !strings.HasSuffix(page, ".FunctionUrl") {
+		t.Errorf("request-approval names the page %q", page)
+	}
+	policy, _ := stack.resource(t, "AWS::IAM::ManagedPolicy", func(p map[string]any) bool { return p["ManagedPolicyName"] == approversPolicy })
+	invokes := 0
+	for _, one := range stack.resolve(policy["PolicyDocument"]).(map[string]any)["Statement"].([]any) {
+		statement := one.(map[string]any)
+		if statement["Action"] != "lambda:InvokeFunction" {
+			continue
+		}
+		invokes++
+		if diff := cmp.Diff(map[string]any{"Bool": map[string]any{"lambda:InvokedViaFunctionUrl": "true"}}, statement["Condition"]); diff != "" {
+			t.Errorf("invoking (-want +got):\n%s", diff)
+		}
+	}
+	if invokes != 1 {
+		t.Errorf("the policy lets invoke %d times", invokes)
 	}
 }

@@ -1,4 +1,4 @@
-// Command decide-approval is the Lambda behind "unsubscribe approve", "reject" and "cancel".
+// Command decide-approval is the Lambda behind the page of a closing, and behind "unsubscribe approve", "reject" and "cancel".
 package main
 
 import (
@@ -6,4 +6,4 @@ import (
 	"quicksight-unsubscribe/internal/boot"
 )
 
-func main() { boot.Start(approval.Decide) }
+func main() { boot.Start(approval.Function) }

@@ -35,7 +35,10 @@ const (
 	sso     = role + "AWSReservedSSO_Ops_0123456789abcdef/"
 )
 
-var planDigest = "sha256:" + strings.Repeat("1", 64)
+// material is what the run asks about.
+var material = closing.Material{AccountID: "222233334444", IdentityRegion: "us-east-1", Subscription: &closing.Subscription{AccountName: "acme"}}
+
+var planDigest = material.Digest()
 
 // people are who may sign, by name.
 var people = map[string]string{
@@ -86,6 +89,12 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return strconv.Itoa(writes) })
 	l.ask = closing.Ask{Execution: run, Round: 1, Digest: planDigest, AskedAt: l.now, Deadline: l.now.Add(24 * time.Hour), Quorum: 1, Starter: user + "sam"}
 	change(&l.ask)
+	if _, err := l.folder().PutPlan(l.ctx(), record.PlanName(l.ask.Round), closing.Plan{Round: l.ask.Round, Material: material}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.folder().PutRequest(l.ctx(), closing.Request{AccountID: material.AccountID, Reason: "retired"}); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := l.folder().PutAsk(l.ctx(), l.ask); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +111,7 @@ func (l *lab) folder() *record.Folder { return l.env.Record.Folder(folder, run) 
 
 // on is a decision on what is asked.
 func (l *lab) on(verdict closing.Verdict) Decision {
-	return Decision{Closing: folder, Execution: run, Round: l.ask.Round, Digest: l.ask.Digest, Verdict: verdict, Reason: "because"}
+	return Decision{Closing: folder, Execution: run, Round: l.ask.Round, Digest: l.ask.Digest, Verdict: verdict, Name: "acme", Reason: "because"}
 }
 
 // prove signs a decision as a person does.

@@ -50,6 +50,7 @@ type ballot struct {
 	now       time.Time
 
 	ask       closing.Ask   // the newest
+	plan      closing.Plan  // that it asks about
 	seal      *closing.Seal // nil: neither committed nor cancelled
 	decisions []closing.Decision
 }
@@ -63,6 +64,13 @@ func open(ctx context.Context, env step.Env, d Decision, person, principal strin
 		return b, refuse("nobody has been asked to decide on %s", d.Closing).WithHint("look at the run; to end it now, stop its execution")
 	} else if err != nil {
 		return b, fmt.Errorf("read what is asked: %w", err)
+	}
+	if b.plan, err = b.folder.Plan(ctx, record.PlanName(b.ask.Round), b.ask.Round); err != nil {
+		return b, fmt.Errorf("read the plan of round %d: %w", b.ask.Round, err)
+	}
+	if b.plan.Digest != b.ask.Digest {
+		return b, closing.Errorf(closing.RecordInvalid, "the plan of round %d has the digest %s, and %s is asked about; nothing was decided or changed",
+			b.ask.Round, b.plan.Digest, b.ask.Digest).WithHint("look at who wrote it, then start a fresh run")
 	}
 	switch seal, err := b.folder.Seal(ctx); {
 	case err == nil:
@@ -86,6 +94,9 @@ func (b ballot) decide(ctx context.Context) (Answer, error) {
 	}
 	if !b.now.Before(b.ask.Deadline) {
 		return Answer{}, refuse("the request has expired at %s", b.ask.Deadline.Format(time.RFC3339)).WithHint("start a fresh run, which asks again")
+	}
+	if what, want := b.plan.Material.Challenge(); b.decision.Verdict == closing.Approve && b.decision.Name != want {
+		return Answer{}, refuse("what was typed is not %s", what).WithHint("look at the account that you approve to destroy, and type it exactly")
 	}
 	d := closing.Decision{
 		Round: b.ask.Round, Digest: b.ask.Digest, Verdict: b.decision.Verdict,

@@ -17,10 +17,11 @@ type Decision struct {
 	Round     int             `json:"round"`
 	Digest    string          `json:"digest"` // of the plan that was shown
 	Verdict   closing.Verdict `json:"verdict"`
+	Name      string          `json:"name,omitempty"` // approve: what the plan's Challenge asks to type
 	Reason    string          `json:"reason,omitempty"`
 }
 
-// Event is what decide-approval is invoked with.
+// Event is a decision and who decides, as the command line sends it.
 type Event struct {
 	Decision
 	Identity Identity `json:"identity"`
@@ -62,11 +63,10 @@ var (
 
 // check refuses a decision that cannot be one on a run of this machine.
 func (d Decision) check(machine string) error {
-	executions := strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":"
 	switch {
 	case !prefix.MatchString(d.Closing):
 		return refuse("%q is not the prefix of a closing", d.Closing)
-	case !strings.HasPrefix(d.Execution, executions):
+	case !ofMachine(d.Execution, machine):
 		return refuse("%q is not an execution of %s", d.Execution, machine)
 	case d.Round < 1 || d.Round > closing.MaxRounds:
 		return refuse("there is no round %d", d.Round)
@@ -74,10 +74,17 @@ func (d Decision) check(machine string) error {
 		return refuse("%q is not the digest of a plan", d.Digest)
 	case d.Verdict != closing.Approve && d.Verdict != closing.Reject && d.Verdict != closing.Cancel:
 		return refuse("%q is neither approve, reject nor cancel", d.Verdict)
+	case d.Verdict == closing.Reject && strings.TrimSpace(d.Reason) == "":
+		return refuse("to %s needs a reason", d.Verdict)
 	case len(d.Reason) > MaxReason:
 		return refuse("the reason has %d bytes, more than %d", len(d.Reason), MaxReason)
 	}
 	return nil
+}
+
+// ofMachine tells whether an ARN is that of an execution of the machine.
+func ofMachine(execution, machine string) bool {
+	return strings.HasPrefix(execution, strings.Replace(machine, ":stateMachine:", ":execution:", 1)+":")
 }
 
 // refuse is the answer to a decision that does not count.

@@ -11,15 +11,19 @@ import (
 	"quicksight-unsubscribe/internal/step"
 )
 
-// Config reads the configuration from the environment by the names in step.Config's tags. A text without a default must be set;
+// Config reads the configuration from the environment by the names in step.Config's tags. A text without a default must be set, unless it is optional;
 // lists are separated by commas; durations are Go's ("90m"). The error names every variable that is wrong.
 func Config(lookup func(string) (string, bool)) (step.Config, error) {
 	config := step.Defaults()
 	fields := reflect.ValueOf(&config).Elem()
 	var wrong []error
 	for i := range fields.NumField() {
-		name := fields.Type().Field(i).Tag.Get("env")
+		tag := fields.Type().Field(i).Tag
+		name := tag.Get("env")
 		text, set := lookup(name)
+		if text == "" && tag.Get("optional") != "" {
+			continue
+		}
 		if err := assign(fields.Field(i).Addr().Interface(), strings.TrimSpace(text), set); err != nil {
 			wrong = append(wrong, fmt.Errorf("environment variable %s: %w", name, err))
 		}

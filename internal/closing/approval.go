@@ -21,6 +21,7 @@ type Ask struct {
 	Deadline   time.Time    `json:"deadline"`
 	Quorum     int          `json:"quorum"`
 	Approvers  []string     `json:"approvers,omitempty"` // persons or principals that may decide; empty: all of the hub account
+	Page       string       `json:"page,omitempty"`      // where people decide
 	Starter    string       `json:"starter"`             // the person that started the run, or Unverified
 	Difference []Difference `json:"difference,omitempty"`
 }
@@ -110,4 +111,13 @@ func (a Ask) ApprovedAt(decisions []Decision) time.Time {
 		return time.Time{}
 	}
 	return approvals[a.Quorum-1].At
+}
+
+// Challenge is what whoever approves types, and what it is called: the name of the QuickSight account, or the account's id where
+// it has none. Who has not looked does not know it.
+func (m Material) Challenge() (what, want string) {
+	if m.Subscription != nil && m.Subscription.AccountName != "" {
+		return "the name of the QuickSight account", m.Subscription.AccountName
+	}
+	return "the account id", m.AccountID
 }

@@ -48,7 +48,7 @@ func (h hub) arn(service, resource string) string {
 func (h hub) environment(story map[string]string) map[string]string {
 	env := map[string]string{
 		"ACCOUNT": h.account, "REGION": h.region, "STATE_MACHINE_ARN": h.machine(), "BUCKET": h.bucket(), "TOPIC_ARN": h.topic(),
-		"KILL_SWITCH": h.killSwitch(),
+		"KILL_SWITCH": h.killSwitch(), "DECISION_URL": "https://" + functionURL + "/",
 	}
 	for name, value := range story {
 		env[name] = value

@@ -8,9 +8,11 @@ type Config struct {
 	Account string `env:"ACCOUNT"` // the hub account
 	Region  string `env:"REGION"`  // the hub's region
 	Machine string `env:"STATE_MACHINE_ARN"`
-	Bucket  string `env:"BUCKET"`      // of the record
-	Topic   string `env:"TOPIC_ARN"`   // notices
-	Halt    string `env:"KILL_SWITCH"` // SSM parameter; "on" stops every delete step
+	Bucket  string `env:"BUCKET"`    // of the record
+	Topic   string `env:"TOPIC_ARN"` // notices
+	// DecisionURL is where people decide: request-approval names it. The function behind it has no need of it.
+	DecisionURL string `env:"DECISION_URL" optional:"true"`
+	Halt        string `env:"KILL_SWITCH"` // SSM parameter; "on" stops every delete step
 
 	NeverClose []string `env:"NEVER_CLOSE"` // account ids that are always refused
 	// UngovernedRegions are QuickSight regions that an organization denies to everybody: not reading them is no doubt.

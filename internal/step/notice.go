@@ -30,10 +30,10 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
-	return e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, "s3://"+e.Config.Bucket+"/"+g.ask.PlanKey))
+	return e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, "s3://"+e.Config.Bucket+"/"))
 }
 
-func notice(in Input, ask closing.Ask, m closing.Material, request closing.Request, plan string) string {
+func notice(in Input, ask closing.Ask, m closing.Material, request closing.Request, bucket string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("The Amazon QuickSight account in AWS account %s is to be closed. This cannot be undone.", in.Run.AccountID)
@@ -53,12 +53,12 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 	for _, c := range destroyed(m) {
 		line("  %s", c)
 	}
-	line("Plan: %s", plan)
+	line("Plan: %s%s", bucket, ask.PlanKey)
 	line("Digest: %s", ask.Digest)
 	line("")
 	line("To decide, with your own AWS credentials:")
 	for _, verdict := range []closing.Verdict{closing.Approve, closing.Reject} {
-		line("  unsubscribe %s %s", verdict, strings.TrimSuffix(in.Run.Closing, "/"))
+		line("  unsubscribe %s %s%s", verdict, bucket, strings.TrimSuffix(in.Run.Closing, "/"))
 	}
 	line("")
 	line("Approvals needed: %d. Whoever started the run cannot approve it.", ask.Quorum)

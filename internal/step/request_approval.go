@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
@@ -86,6 +87,9 @@ func (e Env) openRound(ctx context.Context, in Input) error {
 		Execution: in.Execution.ID, Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: e.folder(in).Key(record.PlanName(in.Run.Round)),
 		AskedAt: clock.Now(ctx), Deadline: *in.Run.Deadline,
 		Quorum: e.Config.Quorum, Approvers: e.Config.Approvers, Starter: in.Run.Starter,
+	}
+	if e.Config.DecisionURL != "" {
+		ask.Page = strings.TrimSuffix(e.Config.DecisionURL, "/") + "/" + in.Run.Closing
 	}
 	if before := in.Run.Round - 1; before > 0 {
 		approved, err := e.folder(in).Plan(ctx, record.PlanName(before), before)

@@ -56,7 +56,7 @@ func TestNotice(t *testing.T) {
 	for _, says := range []string{
 		readingTarget, "cannot be undone", "2 × user", "1 × dashboard", "the directory d-9067012345", "the VPC vpc-1 in us-east-1 with 1 resources",
 		"every topic in eu-west-1, which could not be read", l.in.Run.Digest, "2026-03-09T09:00:00Z", askingUser + "sam", "leaver",
-		"unsubscribe approve " + strings.TrimSuffix(l.in.Run.Closing, "/"),
+		"unsubscribe approve s3://" + l.env.Config.Bucket + "/" + strings.TrimSuffix(l.in.Run.Closing, "/"),
 	} {
 		if !strings.Contains(text, says) {
 			t.Errorf("the notice lacks %q: %s", says, text)

@@ -2,21 +2,16 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda/messages"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"quicksight-unsubscribe/internal/approval"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/record"
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 // decideCommand is unsubscribe approve, reject and cancel.
@@ -69,14 +64,17 @@ func (c *decideCommand) Run(s *surroundings) error {
 	for _, d := range ask.Difference {
 		fmt.Fprintln(s.stderr, "since the last round:", d)
 	}
+	site, err := approval.NewSite(ask, cfg, time.Now)
+	if err != nil {
+		return err
+	}
+	d := approval.Decision{Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason}
 	if verdict == closing.Approve {
-		if err := c.confirm(s, plan); err != nil {
+		if d.Name, err = c.confirm(s, plan); err != nil {
 			return err
 		}
 	}
-	answer, err := c.send(s, cfg, approval.Decision{
-		Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason,
-	})
+	answer, err := site.Decide(s.ctx, d)
 	if err != nil {
 		return err
 	}
@@ -88,55 +86,19 @@ func (c *decideCommand) Run(s *surroundings) error {
 }
 
 // confirm has the approver type the QuickSight account's name: who has not looked does not know it.
-func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) error {
-	want, what := plan.Material.AccountID, "the account id"
-	if sub := plan.Material.Subscription; sub != nil && sub.AccountName != "" {
-		want, what = sub.AccountName, "the name of the QuickSight account"
-	}
+func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) (string, error) {
+	what, want := plan.Material.Challenge()
 	typed := c.Name
 	if typed == "" {
 		fmt.Fprintf(s.stderr, "Approving cannot be undone once the plan is committed. Type %s to approve: ", what)
 		line, err := bufio.NewReader(s.stdin).ReadString('\n')
 		if err != nil && line == "" {
-			return fmt.Errorf("%s was not typed; nothing was decided", what)
+			return "", fmt.Errorf("%s was not typed; nothing was decided", what)
 		}
 		typed = strings.TrimSpace(line)
 	}
 	if typed != want {
-		return fmt.Errorf("%q is not %s; nothing was decided", typed, what)
+		return "", fmt.Errorf("%q is not %s; nothing was decided", typed, what)
 	}
-	return nil
-}
-
-// send proves who decides and invokes decide-approval.
-func (c *decideCommand) send(s *surroundings, cfg aws.Config, d approval.Decision) (approval.Answer, error) {
-	credentials, err := cfg.Credentials.Retrieve(s.ctx)
-	if err != nil {
-		return approval.Answer{}, fmt.Errorf("your credentials: %w", err)
-	}
-	identity, err := approval.Prove(s.ctx, credentials, cfg.Region, time.Now(), d)
-	if err != nil {
-		return approval.Answer{}, err
-	}
-	payload, err := json.Marshal(approval.Event{Decision: d, Identity: identity})
-	if err != nil {
-		return approval.Answer{}, fmt.Errorf("encode the decision: %w", err)
-	}
-	function, _ := workflow.Lookup("decide-approval")
-	out, err := lambda.NewFromConfig(cfg).Invoke(s.ctx, &lambda.InvokeInput{FunctionName: aws.String(function.Name()), Payload: payload})
-	if err != nil {
-		return approval.Answer{}, fmt.Errorf("send the decision: %w", err)
-	}
-	if out.FunctionError != nil {
-		var refused messages.InvokeResponse_Error
-		if err := json.Unmarshal(out.Payload, &refused); err != nil {
-			return approval.Answer{}, fmt.Errorf("decide-approval failed: %s", out.Payload)
-		}
-		return approval.Answer{}, fmt.Errorf("%s (%s)", refused.Message, refused.Type)
-	}
-	var answer approval.Answer
-	if err := json.Unmarshal(out.Payload, &answer); err != nil {
-		return approval.Answer{}, fmt.Errorf("the answer of decide-approval: %w", err)
-	}
-	return answer, nil
+	return typed, nil
 }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// approversPolicy is the name of the managed policy for whoever decides.
+const approversPolicy = workflow.Prefix + "-approver"
+
+// newDecisionURL makes the URL behind which decisions are taken, which only signed requests reach, and the managed policy that lets
+// people call it. A URL takes two permissions; the second one holds for calls through the URL alone, so that nobody who has this
+// policy can invoke the function with an event of his own making.
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+func newDecisionURL(scope constructs.Construct, w where, decide awslambda.Function, bucket, key string) *string {
+	url := decide.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_AWS_IAM})
+	function := w.arn("lambda", "function:"+workflow.Prefix+"-decide-approval")
+	invoke := statement([]string{"lambda:InvokeFunction"}, function)
+	invoke.AddCondition(jsii.String("Bool"), map[string]any{"lambda:InvokedViaFunctionUrl": "true"})
+	awsiam.NewManagedPolicy(scope, jsii.String("Approver"), &awsiam.ManagedPolicyProps{
+		ManagedPolicyName: jsii.String(approversPolicy),
+		Description:       jsii.String("Sees what is to be destroyed, and decides on it: for approvers"),
+		Statements: &[]awsiam.PolicyStatement{
+			statement([]string{"lambda:InvokeFunctionUrl"}, function), invoke,
+			// What the command line shows before it asks. The bucket policy keeps the doorbell's token from everybody.
+			statement([]string{"s3:GetObject"}, bucket+"/closings/*"), statement([]string{"s3:ListBucket"}, bucket),
+			statement([]string{"kms:Decrypt"}, key),
+		},
+	})
+	return url.Url()
+}
