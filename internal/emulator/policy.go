@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// Policy is an IAM policy document.
+// Policy is an IAM policy document. Equal documents share what was read: it is not to be changed.
 type Policy struct {
 	Version   string      `json:"Version,omitempty"`
 	ID        string      `json:"Id,omitempty"`
@@ -28,8 +29,31 @@ type Statement struct {
 	Condition    map[string]map[string]stringList `json:"Condition,omitempty"`
 }
 
+// documentsRead keeps each text that was read: a world is copied often, and holds the same few policies every time.
+var documentsRead = struct {
+	sync.RWMutex
+	byText map[string]Policy
+}{byText: map[string]Policy{}}
+
 // UnmarshalJSON reads a document strictly and accepts a single statement without its list.
 func (p *Policy) UnmarshalJSON(data []byte) error {
+	documentsRead.RLock()
+	known, ok := documentsRead.byText[string(data)]
+	documentsRead.RUnlock()
+	if ok {
+		*p = known
+		return nil
+	}
+	if err := p.read(data); err != nil {
+		return err
+	}
+	documentsRead.Lock()
+	defer documentsRead.Unlock()
+	documentsRead.byText[string(data)] = *p
+	return nil
+}
+
+func (p *Policy) read(data []byte) error {
 	var raw struct {
 		Version   string
 		ID        string `json:"Id"`
