@@ -41,7 +41,7 @@ func (c configuration) check() {
 
 // longest is how long a run can take.
 func (c configuration) longest() time.Duration {
-	round := c.ApprovalWindow + max(c.CoolOff, closing.MaxNotBefore) + 2*c.InventoryBudget
+	round := c.ApprovalWindow + max(c.CoolOff, closing.MaxNotBefore) + 2*c.InventoryBudget + c.ExportBudget
 	return closing.MaxRounds*round + c.StarterWait + c.SubscriptionBudget + c.DirectoryBudget + c.VPCBudget
 }
 
@@ -51,7 +51,7 @@ func (c configuration) events() int {
 	const task, callback, two = 5, 6, 2
 	polls := func(budget time.Duration) int { return (1 + int(budget/interval)) * (task + two + two) }
 	reminders := 1 + int(c.ApprovalWindow/c.reminder)
-	round := reminders*(callback+task+two) + (callback + task + two) + polls(c.InventoryBudget) + task + two
+	round := reminders*(callback+task+two) + (callback + task + two) + polls(c.ExportBudget) + polls(c.InventoryBudget) + task + two
 	ends := task + polls(c.InventoryBudget) + two + polls(c.StarterWait) +
 		polls(c.SubscriptionBudget) + polls(c.DirectoryBudget) + polls(c.VPCBudget) + task + two + two
 	return 2 + closing.MaxRounds*round + ends

@@ -61,6 +61,7 @@ func (c *configuration) settings() []setting {
 		{"reminder", &c.reminder, "how often those who may decide are reminded"},
 		{"coolOff", &c.CoolOff, "how long an approved run can still be cancelled; 0s skips it"},
 		{"inventoryBudget", &c.InventoryBudget, "how long an inventory may take"},
+		{"exportBudget", &c.ExportBudget, "how long saving the assets may take, in each round"},
 		{"subscriptionBudget", &c.SubscriptionBudget, "how long unsubscribing may take"},
 		{"directoryBudget", &c.DirectoryBudget, "how long deleting the directory may take"},
 		{"vpcBudget", &c.VPCBudget, "how long deleting the VPC may take"},

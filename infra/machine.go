@@ -41,12 +41,13 @@ func (m *machine) definition() sfn.IChainable {
 	ask := m.callback("Request Approval", "Publishes the plan and waits for a decision, or for the time to remind.", "ask", m.untilReminder())
 	read := m.task("Read Decision", "Reads what was decided. The callback was only a doorbell.", action("read"))
 	cool := m.callback("Cooling Off", "Waits until the approved plan may be carried out. It can still be cancelled.", "cool", untilCool)
+	export := m.task("Export Assets", "Saves what can be saved of what will be destroyed.", ordinary)
 	retake := m.task("Retake Inventory", "Reads everything again, to compare it with what was approved.", action("retake"))
 	commit := m.task("Commit Plan", "Checks approval and plan again and writes the commit: the point of no return.", ordinary)
 	for _, state := range []sfn.TaskStateBase{ask, cool} {
 		state.AddCatch(read, &sfn.CatchProps{Errors: jsii.Strings("States.Timeout")})
 	}
-	for _, state := range []sfn.TaskStateBase{verify, inventory, starter, ask, read, cool, retake, commit} {
+	for _, state := range []sfn.TaskStateBase{verify, inventory, starter, ask, read, cool, export, retake, commit} {
 		state.AddCatch(m.report, caught(state == verify))
 	}
 
@@ -64,9 +65,10 @@ func (m *machine) definition() sfn.IChainable {
 	read.Next(m.choice("Decided?",
 		when(`$states.input.verdict = 'PENDING'`, ask),
 		when(`$states.input.verdict = 'COOLING'`, cool),
-		when(`$states.input.verdict = 'APPROVED'`, retake),
+		when(`$states.input.verdict = 'APPROVED'`, export),
 		when(`$states.input.verdict in ['REJECTED', 'EXPIRED', 'CANCELLED']`, m.report)))
 	cool.Next(read)
+	m.poll(export, "Assets Exported?", "Wait For Export", retake)
 	m.poll(retake, "Inventory Retaken?", "Wait For Retake", commit)
 	commit.Next(m.choice("Committed?",
 		when(`$states.input.verdict = 'COMMITTED'`, subscription),

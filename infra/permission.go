@@ -71,6 +71,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
 		"request-approval":    {ring, publish},
 		"decide-approval":     {ring},
+		"export-assets":       {asCloser},
 		"commit-plan":         {},
 		"delete-subscription": {asCloser, halt, look},
 		"delete-directory":    {asCloser, halt},

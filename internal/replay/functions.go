@@ -21,6 +21,7 @@ func (p *player) makeFunctions() map[string]boot.Function {
 		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter")),
 		"request-approval":    boot.Handler(step.RequestApproval, p.host("request-approval")),
 		"decide-approval":     boot.Handler(approval.Function, p.host("decide-approval")),
+		"export-assets":       boot.Handler(step.ExportAssets, p.host("export-assets")),
 		"commit-plan":         boot.Handler(step.CommitPlan, p.host("commit-plan")),
 		"delete-subscription": boot.Handler(step.DeleteSubscription, p.host("delete-subscription")),
 		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory")),

@@ -20,6 +20,7 @@ func TestWithoutPermission(t *testing.T) {
 		{"find-starter", "cloudtrail:LookupEvents", "rejected"},
 		{"request-approval", "kms:GenerateDataKey", "rejected"},
 		{"decide-approval", "s3:PutObject", "rejected"},
+		{"export-assets", "sts:AssumeRole", "early-adopter"},
 		{"commit-plan", "kms:Decrypt", "unprotected-before"},
 		{"delete-subscription", "ssm:GetParameter", "unprotected-before"},
 		{"delete-directory", "sts:AssumeRole", "early-adopter"},

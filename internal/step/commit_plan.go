@@ -28,10 +28,13 @@ func CommitPlan(env Env) Handler {
 			return Result{}, fmt.Errorf("read the inventory that was taken again: %w", err)
 		}
 		c := &committing{Env: env, in: in, gate: g, retake: retake, now: clock.Now(ctx)}
+		if err := c.readManifest(ctx); err != nil {
+			return Result{}, err
+		}
 		var no objection
 		switch err := check(ctx, env, c, beforeCommit); {
 		case errors.As(err, &no) && no.verdict == Drifted:
-			return env.nextRound(ctx, in, retake, no.reasons)
+			return env.nextRound(ctx, in, c.retake, no.reasons)
 		case errors.As(err, &no):
 			return in.decided(g, no.verdict), nil
 		case err != nil:
@@ -53,8 +56,36 @@ type committing struct {
 	Env
 	in     Input
 	gate   gate
-	retake closing.Plan
+	retake closing.Plan // with what could not be saved
 	now    time.Time
+
+	manifest *closing.Manifest // nil: there is none
+}
+
+// readManifest reads what was saved. What could not be, and is still there, is a fact of the account that people have to accept.
+func (c *committing) readManifest(ctx context.Context) error {
+	m, err := c.folder(c.in).Manifest(ctx, c.in.Run.Round, c.in.Run.Digest)
+	if errors.Is(err, record.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was saved: %w", err)
+	}
+	c.manifest = &m
+	there := map[string]bool{kindPeople: true}
+	for _, a := range c.retake.Material.Assets {
+		there[a.ARN] = true
+	}
+	for _, v := range c.retake.Material.VPCConnections {
+		there[v.ARN] = true
+	}
+	for _, f := range m.Failed {
+		if there[f.ARN] {
+			c.retake.Material.Unsaved = append(c.retake.Material.Unsaved, f)
+		}
+	}
+	c.retake.Material.Sort()
+	return nil
 }
 
 // beforeCommit: right before the seal.
@@ -62,6 +93,7 @@ var beforeCommit = []guard[*committing]{
 	{"commit-lock", "the run that has taken the account over: two runs never change one account", (*committing).holdsLock},
 	{"commit-decision", "an account whose closing is not approved, or not any more, or has not cooled off", (*committing).decided},
 	{"commit-blocked", "an account that can no longer be closed safely", (*committing).closable},
+	{"commit-saved", "assets of which nobody knows whether they were saved", (*committing).saved},
 	{"commit-drift", "what was made or changed after people decided", (*committing).asApproved},
 	{"commit-age", "an account about which people decided too long ago", (*committing).recent},
 }
@@ -99,6 +131,27 @@ func (c *committing) closable(context.Context) error {
 	return err
 }
 
+// saved refuses a plan of which an asset is missing in the manifest: neither saved, nor impossible to save, nor failed. What was
+// skipped, people saw in the plan.
+func (c *committing) saved(context.Context) error {
+	m := c.manifest
+	if m == nil {
+		return closing.Errorf(closing.RecordInvalid, "what was saved of round %d is not in the record; nothing was touched", c.in.Run.Round).
+			WithHint("look at who wrote %s, then start a fresh run", c.folder(c.in).Key(record.ManifestName(c.in.Run.Round)))
+	}
+	if m.Skipped != "" && m.Skipped == c.gate.plan.Material.NotSaved {
+		return nil
+	}
+	covered := m.Covers()
+	for _, a := range c.gate.plan.Material.Assets {
+		if !covered[a.ARN] {
+			return closing.Errorf(closing.RecordInvalid, "the manifest of round %d does not say what became of %s; nothing was touched", c.in.Run.Round, a.ARN).
+				WithHint("look at who wrote %s, then start a fresh run", c.folder(c.in).Key(record.ManifestName(c.in.Run.Round)))
+		}
+	}
+	return nil
+}
+
 // asApproved objects to what is new or changed. What has merely disappeared does not matter: there is less to destroy than was
 // approved.
 func (c *committing) asApproved(context.Context) error {
@@ -126,9 +179,14 @@ func (e Env) committed(ctx context.Context, in Input, g gate, seal closing.Seal)
 		return Result{}, closing.Errorf(closing.RecordInvalid, "the run is sealed for round %d and the digest %s, not for round %d and %s; nothing was touched",
 			seal.Round, seal.Digest, in.Run.Round, in.Run.Digest).WithHint("look at who wrote seal.json, then start a fresh run")
 	}
-	_, err := e.folder(in).PutCommit(ctx, closing.Commit{
+	manifest, err := e.folder(in).Manifest(ctx, in.Run.Round, in.Run.Digest)
+	if err != nil {
+		return Result{}, fmt.Errorf("read what was saved: %w", err)
+	}
+	_, err = e.folder(in).PutCommit(ctx, closing.Commit{
 		Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: g.ask.PlanKey,
 		At: seal.At, Decisions: g.ask.Approvals(g.decisions),
+		Manifest: manifest.Sum(),
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("write the commit: %w", err)

@@ -29,6 +29,7 @@ type Config struct {
 	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it
 
 	InventoryBudget    time.Duration `env:"INVENTORY_BUDGET"`    // default 2 hours
+	ExportBudget       time.Duration `env:"EXPORT_BUDGET"`       // default 90 minutes, in each round
 	SubscriptionBudget time.Duration `env:"SUBSCRIPTION_BUDGET"` // default 3 hours
 	DirectoryBudget    time.Duration `env:"DIRECTORY_BUDGET"`    // default 3 hours, of which AuthorizedApplicationsWait
 	VPCBudget          time.Duration `env:"VPC_BUDGET"`          // default 3 hours
@@ -41,7 +42,7 @@ func Defaults() Config {
 	return Config{
 		StarterWait: 30 * time.Minute,
 		Quorum:      1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
-		InventoryBudget: 2 * time.Hour, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
+		InventoryBudget: 2 * time.Hour, ExportBudget: 90 * time.Minute, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
 		AuthorizedApplicationsWait: time.Hour,
 	}
 }

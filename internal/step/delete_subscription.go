@@ -14,6 +14,7 @@ import (
 
 	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
 )
 
 const (
@@ -410,6 +411,19 @@ func (u *unsubscribing) unmet(ctx context.Context, refusal *types.PreconditionNo
 		}
 	}
 	u.refusal = "QuickSight says " + refusal.ErrorMessage()
+	return nil
+}
+
+// saved is the guard "manifest".
+func (u *unsubscribing) saved(ctx context.Context) error {
+	m, err := u.folder.Manifest(ctx, u.commit.Round, u.commit.Digest)
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
+		return err
+	}
+	if err != nil || m.Sum() != u.commit.Manifest {
+		return closing.Errorf(closing.RecordInvalid, "what was saved of account %s is no longer what was committed; nothing more was changed", u.plan.AccountID).
+			WithHint("look at who wrote %s, then start a fresh run", u.folder.Key(record.ManifestName(u.commit.Round)))
+	}
 	return nil
 }
 

@@ -79,8 +79,10 @@ func (d *deleting) commit() {
 	folder := d.env.folder(d.in)
 	_, err := folder.PutSeal(d.t.Context(), closing.Seal{Round: d.in.Run.Round, Digest: d.in.Run.Digest, Kind: closing.SealCommit, At: d.now})
 	d.must(err)
+	manifest, err := folder.PutManifest(d.t.Context(), closing.Manifest{Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now})
+	d.must(err)
 	_, err = folder.PutCommit(d.t.Context(), closing.Commit{
-		Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now, PlanKey: folder.Key(record.PlanName(d.in.Run.Round)),
+		Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now, PlanKey: folder.Key(record.PlanName(d.in.Run.Round)), Manifest: manifest.Sum(),
 	})
 	d.must(err)
 }

@@ -30,6 +30,7 @@ var (
 	}
 	// beforeSubscription: before anything of a subscription that still lives is changed.
 	beforeSubscription = []guard[*unsubscribing]{
+		{"manifest", "assets of which the list of copies is not the one that was committed", (*unsubscribing).saved},
 		{"stale-commit", "what was made or changed after people decided", (*unsubscribing).asApproved},
 	}
 	// beforeUnsubscribe: right before DeleteAccountSubscription, the one call that cannot be undone.

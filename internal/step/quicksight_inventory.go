@@ -30,8 +30,12 @@ func (l *listing) add(arn, name *string, updated *time.Time) {
 	l.Assets = append(l.Assets, closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated})
 }
 
-// kindVPCConnection is the one kind that is not an asset: it is deleted before the subscription.
-const kindVPCConnection = "vpc-connection"
+const (
+	// kindVPCConnection is the one kind that is not an asset: it is deleted before the subscription.
+	kindVPCConnection   = "vpc-connection"
+	kindRefreshSchedule = "refresh-schedule"
+	kindGroup           = "group"
+)
 
 // assetKinds are the kinds that each region is asked for: one list call per kind, region and page.
 var assetKinds = []struct {

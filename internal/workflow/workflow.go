@@ -43,6 +43,7 @@ func Functions() []Function {
 		{Folder: "find-starter", States: []string{"Find Starter"}, Access: NoTarget, Timeout: time.Minute, Memory: 256},
 		{Folder: "request-approval", States: []string{"Request Approval", "Read Decision", "Cooling Off"}, Access: NoTarget, Timeout: time.Minute, Memory: 256},
 		{Folder: "decide-approval", Access: NoTarget, Timeout: time.Minute, Memory: 256},
+		{Folder: "export-assets", States: []string{"Export Assets"}, Access: Close, Timeout: 10 * time.Minute, Memory: 512},
 		{Folder: "commit-plan", States: []string{"Commit Plan"}, Access: NoTarget, Timeout: time.Minute, Memory: 512},
 		{Folder: "delete-subscription", States: []string{"Delete Subscription"}, Access: Close, Timeout: 10 * time.Minute, Memory: 512},
 		{Folder: "delete-directory", States: []string{"Delete Directory"}, Access: Close, Timeout: 5 * time.Minute, Memory: 256},
