@@ -254,6 +254,7 @@ func checkSubscriptionRegion(r *request) error {
 
 var enterpriseOperations = []string{
 	"ListNamespaces", "DescribeNamespace", "DeleteNamespace", "ListFolders", "ListTemplates", "ListThemes", "ListTopics", "ListCustomPermissions", "ListBrands",
+	"ListActionConnectors", "ListAgents", "ListApps", "ListFlows", "ListKnowledgeBases", "ListSpaces",
 	"ListVPCConnections", "DescribeVPCConnection", "DeleteVPCConnection", "DescribeIpRestriction", "DescribeKeyRegistration", "StartAssetBundleExportJob",
 }
 

@@ -15,6 +15,7 @@ import (
 type listing struct {
 	Kind        string                  `json:"kind"`
 	Region      string                  `json:"region"`
+	Of          string                  `json:"of,omitempty"` // the namespace or the dataset, for kinds that are listed for each
 	Read        bool                    `json:"read"`
 	Assets      []closing.Asset         `json:"assets,omitempty"`
 	Connections []closing.VPCConnection `json:"connections,omitempty"`
@@ -37,13 +38,9 @@ const (
 	kindGroup           = "group"
 )
 
-// assetKinds are the kinds that each region is asked for: one list call per kind, region and page.
-var assetKinds = []struct {
-	kind string
-	call string
-	list func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error
-}{
-	{"dashboard", "ListDashboards", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+// assetKinds are the kinds that QuickSight has had for long, which each region is asked for.
+var assetKinds = []assetKind{
+	{"dashboard", "ListDashboards", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListDashboardsPaginator(api, &quicksight.ListDashboardsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDashboardsOutput) {
 				for _, d := range p.DashboardSummaryList {
@@ -51,7 +48,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"analysis", "ListAnalyses", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"analysis", "ListAnalyses", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListAnalysesPaginator(api, &quicksight.ListAnalysesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListAnalysesOutput) {
 				for _, a := range p.AnalysisSummaryList {
@@ -61,7 +58,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"dataset", "ListDataSets", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"dataset", "ListDataSets", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListDataSetsPaginator(api, &quicksight.ListDataSetsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDataSetsOutput) {
 				for _, d := range p.DataSetSummaries {
@@ -69,7 +66,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"datasource", "ListDataSources", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"datasource", "ListDataSources", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListDataSourcesPaginator(api, &quicksight.ListDataSourcesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDataSourcesOutput) {
 				for _, d := range p.DataSources {
@@ -77,7 +74,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"folder", "ListFolders", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"folder", "ListFolders", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListFoldersPaginator(api, &quicksight.ListFoldersInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListFoldersOutput) {
 				for _, f := range p.FolderSummaryList {
@@ -85,7 +82,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"theme", "ListThemes", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"theme", "ListThemes", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		// CUSTOM: the themes that AWS ships are nobody's to lose.
 		return readPages(ctx, quicksight.NewListThemesPaginator(api, &quicksight.ListThemesInput{AwsAccountId: account, Type: types.ThemeTypeCustom, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListThemesOutput) {
@@ -94,7 +91,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"template", "ListTemplates", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"template", "ListTemplates", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListTemplatesPaginator(api, &quicksight.ListTemplatesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListTemplatesOutput) {
 				for _, t := range p.TemplateSummaryList {
@@ -102,7 +99,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{"topic", "ListTopics", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{"topic", "ListTopics", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListTopicsPaginator(api, &quicksight.ListTopicsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListTopicsOutput) {
 				for _, t := range p.TopicsSummaries {
@@ -110,7 +107,7 @@ var assetKinds = []struct {
 				}
 			})
 	}},
-	{kindVPCConnection, "ListVPCConnections", func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{kindVPCConnection, "ListVPCConnections", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListVPCConnectionsPaginator(api, &quicksight.ListVPCConnectionsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListVPCConnectionsOutput) {
 				for _, c := range p.VPCConnectionSummaries {
@@ -141,18 +138,22 @@ func connection(region string, c types.VPCConnectionSummary) closing.VPCConnecti
 // makes is an error, since the role should be allowed; and no answer at all is an error that is worth a retry.
 func (l *listing) list(ctx context.Context, target aws.Config, account string) error {
 	api := quickSightIn(target, l.Region)
-	for _, k := range assetKinds {
+	for _, k := range allKinds {
 		if k.kind != l.Kind {
 			continue
 		}
-		fresh := listing{Kind: l.Kind, Region: l.Region, Read: true}
+		fresh := listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true}
 		err := k.list(ctx, api, &account, &fresh)
 		switch r := refusalOf(err); r.kind {
 		case accepted:
+		case notFound:
+			if k.scope == ofRegion || k.scope == ofAccount {
+				return unreadable(err, "quicksight:"+k.call, l.Region)
+			} // what it is listed for is gone since: nothing is left to list
 		case deniedByIdentity, otherwise:
 			return unreadable(err, "quicksight:"+k.call, l.Region)
 		default:
-			fresh = listing{Kind: l.Kind, Region: l.Region, Read: true, Refused: r.code, Closed: r.kind == deniedByOrganization || r.kind == regionDisabled}
+			fresh = listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, Refused: r.code, Closed: r.kind == deniedByOrganization || r.kind == regionDisabled}
 		}
 		*l = fresh
 	}

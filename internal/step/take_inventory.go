@@ -98,6 +98,7 @@ type inventory struct {
 	Users          []closing.User        `json:"users,omitempty"`
 	NotReadable    []closing.NotReadable `json:"notReadable,omitempty"`
 	Lists          []listing             `json:"lists,omitempty"`
+	Datasets       bool                  `json:"datasets,omitempty"` // Lists has what is listed for each dataset
 }
 
 const (
@@ -118,7 +119,11 @@ func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTake
 	if err != nil {
 		return inventoryTaken{}, err
 	}
+	pace(&t.Target)
 	readErr := inv.read(ctx, t)
+	if inv.listDatasets(); readErr == nil {
+		readErr = inv.read(ctx, t)
+	}
 	remaining := inv.remaining()
 	if readErr != nil || len(remaining) > 0 {
 		return inventoryTaken{Remaining: remaining}, errors.Join(readErr, t.Folder.PutInventory(ctx, t.Name, inv))
@@ -169,12 +174,38 @@ func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, 
 		inv.Users = append(inv.Users, users...)
 		inv.refused("user of namespace "+name, found.Region, refused)
 	}
-	for _, region := range inv.Regions.Enabled {
-		for _, k := range assetKinds {
-			inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region})
+	for _, k := range allKinds {
+		switch k.scope {
+		case ofRegion:
+			for _, region := range inv.Regions.Enabled {
+				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region})
+			}
+		case ofAccount:
+			inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: found.Region})
+		case ofNamespace:
+			for _, name := range distinct(names) {
+				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: found.Region, Of: name})
+			}
+		case ofDataset: // when they are known
 		}
 	}
 	return inv, nil
+}
+
+// listDatasets adds what is listed for each dataset, once the datasets are known.
+func (inv *inventory) listDatasets() {
+	if inv.Datasets || len(inv.remaining()) > 0 {
+		return
+	}
+	inv.Datasets = true
+	for _, l := range inv.Lists {
+		if l.Kind != "dataset" {
+			continue
+		}
+		for _, set := range l.Assets {
+			inv.Lists = append(inv.Lists, listing{Kind: kindRefreshSchedule, Region: l.Region, Of: idParts(set.ARN)[0]})
+		}
+	}
 }
 
 func (inv *inventory) refused(kind, region, reason string) {
@@ -262,20 +293,20 @@ func (inv *inventory) material(request closing.Request) closing.Material {
 // unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once.
 func (inv *inventory) unlisted() []closing.NotReadable {
 	var refused []closing.NotReadable
-	for _, k := range assetKinds {
+	for _, k := range allKinds {
 		var of []closing.NotReadable
-		regions := 0
+		var regions []string
 		for _, l := range inv.Lists {
 			if l.Kind != k.kind {
 				continue
 			}
-			regions++
-			if l.Refused != "" {
-				of = append(of, closing.NotReadable{Kind: l.Kind, Region: l.Region, Reason: l.Refused})
+			regions = append(regions, l.Region)
+			if n := (closing.NotReadable{Kind: l.Kind, Region: l.Region, Reason: l.Refused}); l.Refused != "" && !slices.Contains(of, n) {
+				of = append(of, n)
 			}
 		}
 		alike := !slices.ContainsFunc(of, func(n closing.NotReadable) bool { return n.Reason != of[0].Reason })
-		if len(of) == regions && regions > 1 && alike {
+		if n := len(distinct(regions)); len(of) == n && n > 1 && alike {
 			of = []closing.NotReadable{{Kind: k.kind, Region: "every region", Reason: of[0].Reason}}
 		}
 		refused = append(refused, of...)
@@ -287,7 +318,13 @@ func (inv *inventory) unlisted() []closing.NotReadable {
 func (inv *inventory) counts() []closing.Count {
 	var counts []closing.Count
 	for _, l := range inv.Lists {
-		if n := len(l.Assets) + len(l.Connections); n > 0 {
+		n := len(l.Assets) + len(l.Connections)
+		if n == 0 {
+			continue
+		}
+		if i := len(counts) - 1; i >= 0 && counts[i].Kind == l.Kind && counts[i].Region == l.Region {
+			counts[i].N += n
+		} else {
 			counts = append(counts, closing.Count{Kind: l.Kind, Region: l.Region, N: n})
 		}
 	}
