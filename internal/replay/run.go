@@ -33,14 +33,16 @@ type Run struct {
 	Executions []*Execution
 	Calls      []emulator.Call
 	Before     *emulator.World
+	AtCommit   *emulator.World // when the first commit was written; nil: none was
 	After      *emulator.World
 	Started    time.Time // virtual
 	Ended      time.Time // virtual
 	Took       time.Duration
 	Refusal    string // why StartExecution refused the story's event
 
-	hub      hub
-	baseline map[string]string // by id: what the workflow found, and what others changed since
+	hub        hub
+	definition []byte            // another machine than the synthesized one
+	baseline   map[string]string // by id: what the workflow found, and what others changed since
 
 	unknown []string
 	unused  []string // faults, failures and lines of the script that never came to pass
@@ -170,7 +172,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.run = &Run{Story: story, hub: hub, Started: p.now, Before: p.aws.World(), aws: p.aws}
+	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws}
 	p.run.baseline = ids(p.run.Before)
 	p.functions = p.makeFunctions()
 	return p, nil
@@ -241,6 +243,7 @@ func (p *player) observe() {
 	}
 	for _, call := range p.script.newCalls(p.aws.Journal()) {
 		if call.Done {
+			p.keepCommit(call)
 			p.wakeCall(call)
 		}
 	}

@@ -18,6 +18,7 @@ type replayCommand struct {
 	Events   string            `help:"The folder that holds the stories." default:"events" type:"path"`
 	JSON     bool              `help:"Print one JSON object per story and line."`
 	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story." type:"path"`
+	HTML     string            `name:"html" help:"Write one HTML page per story into this folder, and an index." type:"path"`
 	Assume   map[string]string `help:"Answer a question that only AWS can answer another way: NAME=SETTING." placeholder:"NAME=SETTING"`
 	PageSize int               `help:"Force pages of this size on every list call." default:"0"`
 	Seed     uint64            `help:"Seed of the retries' jitter." default:"1"`
@@ -41,10 +42,14 @@ func (c *replayCommand) Run(s *surroundings) error {
 		}()
 	}
 	var worst *failure
+	pages := pages{dir: c.HTML}
 	for i, story := range stories {
 		result := <-runs[i]
 		if result.err != nil {
 			return &failure{exitUsage, result.err}
+		}
+		if err := pages.add(result.run); err != nil {
+			return err
 		}
 		f, err := c.show(s, story, result.run, len(stories) == 1)
 		if err != nil {
@@ -54,8 +59,15 @@ func (c *replayCommand) Run(s *surroundings) error {
 			worst = f
 		}
 	}
+	index, err := pages.close()
+	if err != nil {
+		return err
+	}
 	if !c.JSON {
 		replay.PrintAssumptions(s.stdout, c.Assume)
+		if index != "" {
+			fmt.Fprintf(s.stdout, "\nPages: %s\n", index)
+		}
 	}
 	if worst != nil {
 		return worst
