@@ -30,6 +30,7 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 	if task.Token != "" {
 		t.execution.tokens = append(t.execution.tokens, task.Token)
 	}
+	t.execution.tasks[task.State] = task
 	folder := workflow.FolderOf(task.Function)
 	if folder == "" {
 		return asl.Outcome{Failed: true, Error: "Lambda.ResourceNotFoundException", Cause: "Function not found: " + task.Function}

@@ -58,8 +58,9 @@ type Execution struct {
 	Report    *closing.Report // the last one; nil: none
 	Folder    string          // its closing folder, "" where it has none
 
-	plan   *closing.Plan // that was committed; nil: none
-	tokens []string      // task tokens that it handed out
+	plan   *closing.Plan       // that was committed; nil: none
+	tokens []string            // task tokens that it handed out
+	tasks  map[string]asl.Task // by state: the last that it called
 }
 
 // Unknown lists the operations that the emulator does not know.
@@ -123,7 +124,7 @@ type player struct {
 	failures []armedFailure
 
 	// Running numbers: ids, and the invocations of functions that no state calls.
-	uuids, finishes, decisions int
+	uuids, finishes, decisions, byHand int
 
 	functions map[string]boot.Function
 }

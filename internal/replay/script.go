@@ -12,6 +12,7 @@ import (
 
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/workflow"
 )
 
 // script is what people do in a story, and how far the story has been read for the moments that they wait for.
@@ -131,6 +132,8 @@ func (p *player) do(ctx context.Context, line Line) error {
 		return p.stop(ctx, e)
 	case Redrive:
 		return p.redrive(ctx, e)
+	case Invoke:
+		return p.invokeAgain(ctx, e, line)
 	default:
 		code, message, err := p.decide(ctx, e, line)
 		if err == nil && code != line.Answer {
@@ -140,17 +143,33 @@ func (p *player) do(ctx context.Context, line Line) error {
 	}
 }
 
+// invokeAgain invokes the function of a state by hand, with its last payload. So does a function behave that goes on after its
+// execution was stopped.
+func (p *player) invokeAgain(ctx context.Context, e *Execution, line Line) error {
+	task, called := e.tasks[line.State]
+	if !called {
+		return fmt.Errorf("execution %s has not called the function of %q", e.Name, line.State)
+	}
+	folder := workflow.FolderOf(task.Function)
+	p.byHand++
+	out := p.invoke(ctx, folder, fmt.Sprintf("%s/%s by hand#%d.1", e.Name, folder, p.byHand), task.Payload)
+	if out.Error != line.Answer {
+		p.run.answers = append(p.run.answers, fmt.Sprintf("invoke of %s: expected the answer %q, got %q: %s", line.State, line.Answer, out.Error, out.Cause))
+	}
+	return nil
+}
+
 // call calls AWS around the workflow. What it changes is not laid to the workflow's account.
 func (p *player) call(ctx context.Context, line Line) error {
 	before := ids(p.aws.World())
-	code, err := p.contact(ctx, cmp.Or(line.As, operator), *line.Call)
+	code, body, err := p.contact(ctx, cmp.Or(line.As, operator), *line.Call)
 	if err != nil {
 		return err
 	}
 	p.run.others(before, ids(p.aws.World()))
-	if code != line.Answer {
-		p.run.answers = append(p.run.answers, fmt.Sprintf("call of %s (%s%s%s): expected the answer %q, got %q",
-			line.Call.Service, line.Call.Path, line.Call.Target, line.Call.Body, line.Answer, code))
+	if code != line.Answer || !strings.Contains(body, line.Says) {
+		p.run.answers = append(p.run.answers, fmt.Sprintf("call of %s (%s%s%s): expected the answer %q %q, got %q %q",
+			line.Call.Service, line.Call.Path, line.Call.Target, line.Call.Body, line.Answer, line.Says, code, body))
 	}
 	return nil
 }

@@ -44,8 +44,10 @@ type Line struct {
 	Patch json.RawMessage   `json:"patch,omitempty"` // change: a JSON Patch (RFC 6902) of the world
 	Name  string            `json:"name,omitempty"`  // start: the execution's name
 	Call  *Call             `json:"call,omitempty"`  // call
-	// Answer is the refusal that is expected: a closing.Code of approve, reject and cancel, AWS's error code of call.
+	State string            `json:"state,omitempty"` // invoke: the state whose function it is
+	// Answer is the refusal that is expected: a function's error of approve, reject, cancel and invoke, AWS's error code of call.
 	Answer string `json:"answer,omitempty"`
+	Says   string `json:"says,omitempty"` // call: a text of the answer's body
 }
 
 // Deed is what somebody does.
@@ -61,6 +63,7 @@ const (
 	Redrive Deed = "redrive" // the Redrive button
 	Change  Deed = "change"  // something changes in AWS behind the workflow's back
 	Contact Deed = "call"    // somebody calls AWS around the workflow
+	Invoke  Deed = "invoke"  // somebody invokes a state's function by hand, with the input that the execution's history shows
 )
 
 // When is the moment that a line waits for. Exactly one of State, Call, Ended or Started is set.
@@ -145,11 +148,11 @@ func (s *Story) validate() error {
 		if set != 1 {
 			return fmt.Errorf("story %s: line %d of the script: exactly one of started, state, call and ended says when", s.Name, i+1)
 		}
-		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact}, line.Do) {
+		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke}, line.Do) {
 			return fmt.Errorf("story %s: line %d of the script: unknown deed %q", s.Name, i+1, line.Do)
 		}
-		if (line.Do == Contact) != (line.Call != nil) || (line.Do == Change) != (line.Patch != nil) {
-			return fmt.Errorf("story %s: line %d of the script: call goes with a call, change with a patch", s.Name, i+1)
+		if (line.Do == Contact) != (line.Call != nil) || (line.Do == Change) != (line.Patch != nil) || (line.Do == Invoke) != (line.State != "") {
+			return fmt.Errorf("story %s: line %d of the script: call goes with a call, change with a patch, invoke with a state", s.Name, i+1)
 		}
 	}
 	return nil
