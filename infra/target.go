@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -31,25 +32,29 @@ func newTarget(app constructs.Construct, config configuration) awscdk.Stack {
 	hub := *awscdk.Fn_ConditionIf(own.LogicalId(), stack.Account(), given.ValueAsString()).ToString()
 	w := whereIs(stack)
 
+	reads := targetActions(func(op operation.Operation) bool { return !op.Mutating && !slices.Contains(exports, op.Name) }, "quicksight", "ds", "ec2")
 	newTargetRole(stack, step.RoleRead, w.trust(hub, workflow.Read), "Reads what closing would destroy, and what is left",
-		statement(targetActions(false, "quicksight", "ds", "ec2", "cloudtrail"), "*"),
+		statement(append(reads, "cloudtrail:LookupEvents"), "*"),
 		allow("iam:GetRole", w.own(step.RoleClose)), allow("iam:SimulatePrincipalPolicy", w.own(step.RoleClose)))
 	newTargetRole(stack, step.RoleClose, w.trust(hub, workflow.Close), "Closes QuickSight; every session of it is narrowed to its next acts",
-		statement(targetActions(false, "quicksight", "ds", "ec2"), "*"), allow("quicksight:"+startExport, "*"),
 		// On everything, since which directory and VPC it will be is not known; and IAM's simulator, which the preflight asks, doubts
 		// whatever is limited to ARNs.
-		statement(append(targetActions(true, "quicksight", "ds", "ec2"), "ds:UnauthorizeApplication"), "*"))
+		statement(append(targetActions(func(operation.Operation) bool { return true }, "quicksight", "ds", "ec2"), "ds:UnauthorizeApplication"), "*"))
 	return stack
 }
 
-// startExport reads assets and changes nothing, but starts work: it is the closing role's alone.
-const startExport = "StartAssetBundleExportJob"
+// exports are what Export Assets alone calls. It changes nothing, but starts work, and reads what assets say: it is the closing role's.
+var exports = strings.Fields(`StartAssetBundleExportJob DescribeAssetBundleExportJob
+	DescribeTemplateDefinition DescribeTopic DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
+	DescribeCustomPermissions DescribeBrand DescribeIAMPolicyAssignment ListGroupMemberships
+	DescribeDashboardDefinition DescribeAnalysisDefinition DescribeDataSet DescribeDataSource DescribeFolder DescribeTheme
+	DescribeRefreshSchedule DescribeVPCConnection`)
 
-// targetActions are the IAM actions of the operations that read, or change, these services.
-func targetActions(mutating bool, services ...string) []string {
+// targetActions are the IAM actions of the operations of some services.
+func targetActions(which func(operation.Operation) bool, services ...string) []string {
 	var actions []string
 	for _, op := range operation.All() {
-		if op.Mutating == mutating && slices.Contains(services, op.Service) && op.Name != startExport {
+		if slices.Contains(services, op.Service) && which(op) {
 			actions = append(actions, op.IAM()...)
 		}
 	}

@@ -175,6 +175,7 @@ const (
 var identityOperations = []string{
 	"DescribeAccountSettings", "UpdateAccountSettings", "DeleteAccountSubscription", "DeleteNamespace",
 	"ListUsers", "ListGroups", "ListGroupMemberships", "ListIAMPolicyAssignments", "ListCustomPermissions", "ListBrands", "DescribeIpRestriction",
+	"DescribeIAMPolicyAssignment", "DescribeCustomPermissions", "DescribeBrand",
 }
 
 // quickSightRules in the order in which QuickSight is taken to look.

@@ -106,10 +106,12 @@ var quickSightAssetOperations = assetOperations()
 
 func assetOperations() map[string]op {
 	operations := map[string]op{
-		"ListRefreshSchedules":    {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
-		"DescribeRefreshSchedule": {run: describeRefreshSchedule, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules/{ScheduleId}", resource: refreshScheduleResource},
-		"ListCustomPermissions":   {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
-		"ListBrands":              {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
+		"ListRefreshSchedules":      {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
+		"DescribeRefreshSchedule":   {run: describeRefreshSchedule, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules/{ScheduleId}", resource: refreshScheduleResource},
+		"ListCustomPermissions":     {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
+		"ListBrands":                {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
+		"DescribeCustomPermissions": {run: describeCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions/{CustomPermissionsName}"},
+		"DescribeBrand":             {run: describeBrand, route: "GET /accounts/{AwsAccountId}/brands/{BrandId}"},
 	}
 	for _, kind := range assetKinds {
 		route := "GET /accounts/{AwsAccountId}/" + kind.route
@@ -280,4 +282,26 @@ func listBrands(r *request) (any, error) {
 		out.Brands = append(out.Brands, types.BrandSummary{BrandName: &name, BrandId: &id, Arn: &arn, BrandStatus: types.BrandStatusCreateSucceeded})
 	}
 	return out, err
+}
+
+func describeCustomPermissions(r *request) (any, error) {
+	name := r.str("CustomPermissionsName")
+	if !slices.Contains(r.quickSight().CustomPermissions, name) {
+		return nil, &APIError{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: "CustomPermissions " + name + " is not found"}
+	}
+	arn := r.quickSightARN("custompermissions/" + name)
+	return &quicksight.DescribeCustomPermissionsOutput{CustomPermissions: &types.CustomPermissions{CustomPermissionsName: &name, Arn: &arn}}, nil
+}
+
+func describeBrand(r *request) (any, error) {
+	id := r.str("BrandId")
+	i := slices.IndexFunc(r.quickSight().Brands, func(name string) bool { return slug(name) == id })
+	if i < 0 {
+		return nil, &APIError{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: "Brand " + id + " is not found"}
+	}
+	arn := r.quickSightARN("brand/" + id)
+	return &quicksight.DescribeBrandOutput{
+		BrandDetail:     &types.BrandDetail{BrandId: &id, Arn: &arn, BrandStatus: types.BrandStatusCreateSucceeded},
+		BrandDefinition: &types.BrandDefinition{BrandName: &r.quickSight().Brands[i]},
+	}, nil
 }

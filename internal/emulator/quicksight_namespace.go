@@ -114,13 +114,14 @@ type PolicyAssignment struct {
 }
 
 var quickSightNamespaceOperations = map[string]op{
-	"ListNamespaces":           {run: listNamespaces, route: "GET /accounts/{AwsAccountId}/namespaces"},
-	"DescribeNamespace":        {run: describeNamespace, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}", resource: namespaceResource},
-	"DeleteNamespace":          {run: deleteNamespace, route: "DELETE /accounts/{AwsAccountId}/namespaces/{Namespace}", resource: namespaceResource},
-	"ListUsers":                {run: listUsers, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/users"},
-	"ListGroups":               {run: listGroups, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups"},
-	"ListGroupMemberships":     {run: listGroupMemberships, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups/{GroupName}/members"},
-	"ListIAMPolicyAssignments": {run: listIAMPolicyAssignments, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/v2/iam-policy-assignments"},
+	"ListNamespaces":              {run: listNamespaces, route: "GET /accounts/{AwsAccountId}/namespaces"},
+	"DescribeNamespace":           {run: describeNamespace, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}", resource: namespaceResource},
+	"DeleteNamespace":             {run: deleteNamespace, route: "DELETE /accounts/{AwsAccountId}/namespaces/{Namespace}", resource: namespaceResource},
+	"ListUsers":                   {run: listUsers, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/users"},
+	"ListGroups":                  {run: listGroups, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups"},
+	"ListGroupMemberships":        {run: listGroupMemberships, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/groups/{GroupName}/members"},
+	"ListIAMPolicyAssignments":    {run: listIAMPolicyAssignments, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/v2/iam-policy-assignments"},
+	"DescribeIAMPolicyAssignment": {run: describeIAMPolicyAssignment, route: "GET /accounts/{AwsAccountId}/namespaces/{Namespace}/iam-policy-assignments/{AssignmentName}"},
 }
 
 func namespaceResource(r *request) []string {
@@ -245,6 +246,18 @@ func listIAMPolicyAssignments(r *request) (any, error) {
 		})
 	}
 	return out, err
+}
+
+func describeIAMPolicyAssignment(r *request) (any, error) {
+	name := r.str("AssignmentName")
+	for _, a := range r.quickSight().Assignments {
+		if a.Namespace == r.str("Namespace") && a.AssignmentName == name {
+			return &quicksight.DescribeIAMPolicyAssignmentOutput{IAMPolicyAssignment: &types.IAMPolicyAssignment{
+				AwsAccountId: &r.account, AssignmentName: &name, AssignmentStatus: types.AssignmentStatus(cmp.Or(a.Status, "ENABLED")),
+			}}, nil
+		}
+	}
+	return nil, &APIError{Code: "ResourceNotFoundException", Status: 404, Message: "IAMPolicyAssignment " + name + " not found in namespace " + r.str("Namespace")}
 }
 
 // quickSightPage cuts a page as every list of QuickSight does: 100 at most.

@@ -64,15 +64,14 @@ var table = build(
 		{Service: "lambda", Name: "Invoke", Actions: []string{"lambda:InvokeFunction"}},
 	},
 
-	reads("quicksight", `DescribeAccountSubscription DescribeAccountSettings DescribeIpRestriction DescribeKeyRegistration
-		ListNamespaces DescribeNamespace ListUsers ListGroups ListIAMPolicyAssignments ListCustomPermissions ListBrands
+	reads("quicksight", `DescribeAccountSubscription DescribeAccountSettings
+		ListNamespaces ListUsers ListGroups ListIAMPolicyAssignments ListCustomPermissions ListBrands
 		ListDashboards ListAnalyses ListDataSets ListDataSources ListFolders ListThemes ListTemplates ListTopics ListVPCConnections
-		DescribeVPCConnection ListRefreshSchedules ListGroupMemberships
-		ListActionConnectors ListAgents ListApps ListFlows ListKnowledgeBases ListSpaces
+		ListRefreshSchedules ListActionConnectors ListAgents ListApps ListFlows ListKnowledgeBases ListSpaces
+		DescribeTemplateDefinition DescribeTopic DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
+		DescribeCustomPermissions DescribeBrand DescribeIAMPolicyAssignment ListGroupMemberships
 		DescribeDashboardDefinition DescribeAnalysisDefinition DescribeDataSet DescribeDataSource DescribeFolder DescribeTheme
-		DescribeTemplateDefinition DescribeTopic DescribeRefreshSchedule DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
-		DescribeKnowledgeBase DescribeSpace
-		DescribeAssetBundleExportJob ListAssetBundleExportJobs`),
+		DescribeRefreshSchedule DescribeVPCConnection DescribeAssetBundleExportJob`),
 	// Exporting reads each asset with the caller's rights: what the managed policy AWSQuickSightAssetBundleExportPolicy lists.
 	[]Operation{{Service: "quicksight", Name: "StartAssetBundleExportJob", Actions: []string{
 		"quicksight:StartAssetBundleExportJob",
