@@ -20,8 +20,8 @@ func (p *player) makeFunctions() map[string]boot.Function {
 		"take-inventory":      boot.Handler(step.TakeInventory, p.host("take-inventory")),
 		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter")),
 		"request-approval":    boot.Handler(step.RequestApproval, p.host("request-approval")),
-		"decide-approval":     boot.Handler(approval.Function, p.host("decide-approval")),
 		"export-assets":       boot.Handler(step.ExportAssets, p.host("export-assets")),
+		"decide-approval":     boot.Handler(approval.Function, p.host("decide-approval")),
 		"commit-plan":         boot.Handler(step.CommitPlan, p.host("commit-plan")),
 		"delete-subscription": boot.Handler(step.DeleteSubscription, p.host("delete-subscription")),
 		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory")),
@@ -45,7 +45,7 @@ func (p *player) config(key string) aws.Config {
 	return aws.Config{
 		Region:      p.run.hub.region,
 		Credentials: credentials.NewStaticCredentialsProvider(key, emulator.DefaultSecret, ""),
-		HTTPClient:  &http.Client{Transport: transport{p.aws}},
+		HTTPClient:  &http.Client{Transport: transport{p}},
 		Retryer:     boot.VirtualRetryer,
 	}
 }

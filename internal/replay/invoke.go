@@ -63,28 +63,41 @@ func (p *player) invoke(ctx context.Context, folder, label string, payload json.
 	if err := p.aws.Authorize(emulator.Act{Service: "lambda.amazonaws.com", Account: p.run.hub.account, Role: p.run.hub.functionRole(f)}); err != nil {
 		return forbidden(err)
 	}
-	ctx = lambdacontext.NewContext(context.WithValue(ctx, labelKey{}, label), &lambdacontext.LambdaContext{AwsRequestID: label})
+	i := &invocation{label: label, folder: folder, payload: payload, timeout: f.Timeout}
+	ctx = lambdacontext.NewContext(context.WithValue(ctx, invocationKey{}, i), &lambdacontext.LambdaContext{AwsRequestID: label})
 	ctx = clock.Virtual(ctx, p.now, f.Timeout)
 	out, err := p.functions[folder](ctx, payload)
 	took := clock.Elapsed(ctx) + invokeLatency
-	if took >= f.Timeout {
-		return asl.Outcome{
-			Failed: true, Error: "Sandbox.Timedout", After: f.Timeout,
-			Cause: fmt.Sprintf(`{"errorType":"Sandbox.Timedout","errorMessage":"Error: Task timed out after %.2f seconds"}`, f.Timeout.Seconds()),
-		}
+	if died, ok := p.death(i, took); ok {
+		return p.answers(i, died)
+	}
+	return p.answers(i, answerOf(i, out, err, took))
+}
+
+// answerOf is how the machine sees what a function returned.
+func answerOf(i *invocation, out []byte, err error, took time.Duration) asl.Outcome {
+	if took >= i.timeout {
+		return timedOut(i)
 	}
 	if err != nil {
 		var failed messages.InvokeResponse_Error
 		if !errors.As(err, &failed) {
-			panic(fmt.Sprintf("replay: %s returned an error that Lambda would not name: %v", label, err)) // boot's promise
+			panic(fmt.Sprintf("replay: %s returned an error that Lambda would not name: %v", i.label, err)) // boot's promise
 		}
 		cause, err := json.Marshal(failed)
 		if err != nil {
-			panic(fmt.Sprintf("replay: encode the error of %s: %v", label, err)) // a struct of strings
+			panic(fmt.Sprintf("replay: encode the error of %s: %v", i.label, err)) // a struct of strings
 		}
 		return asl.Outcome{Failed: true, Error: failed.Type, Cause: string(cause), After: took}
 	}
 	return asl.Outcome{Output: out, After: took}
+}
+
+func timedOut(i *invocation) asl.Outcome {
+	return asl.Outcome{
+		Failed: true, Error: "Sandbox.Timedout", After: i.timeout,
+		Cause: fmt.Sprintf(`{"errorType":"Sandbox.Timedout","errorMessage":"Error: Task timed out after %.2f seconds"}`, i.timeout.Seconds()),
+	}
 }
 
 // forbidden is how Lambda's refusal reaches the machine: as an error of the service, which is retried like the others.
@@ -114,21 +127,37 @@ func (p *player) failure(state string) *Failure {
 	return nil
 }
 
-type labelKey struct{}
+// invocation is one invocation of a function, which its calls belong to.
+type invocation struct {
+	label, folder string
+	payload       json.RawMessage
+	timeout       time.Duration
+	calls         int    // so far
+	died          mishap // of what; the zero mishap: it lives
+}
+
+type invocationKey struct{}
 
 // transport carries a function's calls to the emulator: it labels them with the invocation, and spends their time.
-type transport struct{ aws *emulator.AWS }
+type transport struct{ player *player }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	if clock.Remaining(ctx) <= 0 {
 		return nil, context.DeadlineExceeded // Lambda has ended the function by now
 	}
-	if label, ok := ctx.Value(labelKey{}).(string); ok {
+	i, ours := ctx.Value(invocationKey{}).(*invocation)
+	if ours {
+		if err := t.player.before(ctx, i); err != nil {
+			return nil, err
+		}
 		r = r.Clone(ctx)
-		r.Header.Set(emulator.InvocationHeader, label)
+		r.Header.Set(emulator.InvocationHeader, i.label)
 	}
-	resp, err := t.aws.RoundTrip(r)
+	resp, err := t.player.aws.RoundTrip(r)
+	if ours && t.player.after(i) {
+		return nil, errDead
+	}
 	var lost *emulator.LostError
 	if errors.As(err, &lost) {
 		clock.Spend(ctx, lost.Latency)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -28,18 +29,25 @@ func (p *player) StartExecution(machine, name, input string) (string, time.Time,
 		}
 	}
 	e := &Execution{Name: name, ARN: arn, Input: []byte(input), tasks: map[string]asl.Task{}}
+	world := p.surroundings(e)
 	e.Execution = p.machine.Start(asl.Options{
 		Name: name, ARN: arn, StateMachineARN: machine, StateMachineName: workflow.Prefix,
 		RoleARN: p.run.hub.machineRole(),
-		Input:   e.Input, Start: p.now, Tasks: tasks{player: p, execution: e},
-		Random: p.random.Float64,
+		Input:   e.Input, Start: p.now, Tasks: world.Tasks, Random: world.Random, UUID: world.UUID,
+	})
+	p.run.Executions = append(p.run.Executions, e)
+	return arn, p.now, nil
+}
+
+// surroundings are the world that an execution runs in.
+func (p *player) surroundings(e *Execution) asl.Options {
+	return asl.Options{
+		Tasks: tasks{player: p, execution: e}, Random: rand.New(p.random).Float64, //nolint:gosec // jitter wants repeatable numbers, not secret ones
 		UUID: func() string {
 			p.uuids++
 			return fmt.Sprintf("00000000-0000-4000-8000-%012d", p.uuids)
 		},
-	})
-	p.run.Executions = append(p.run.Executions, e)
-	return arn, p.now, nil
+	}
 }
 
 func (p *player) find(arn string) *Execution {

@@ -88,14 +88,15 @@ func (p *player) outside(ctx context.Context) context.Context {
 
 // finish brings the end of an execution to finish-run, as the rule, the delay queue and Lambda's poller would.
 func (p *player) finish(e *Execution, at time.Time) {
-	status, name, cause := string(e.Status()), e.Error(), e.Cause()
+	arn, status, name, cause := e.ARN, string(e.Status()), e.Error(), e.Cause()
 	if err := p.aws.Authorize(emulator.Act{
 		Service: "events.amazonaws.com", Source: p.run.hub.rule(), Account: p.run.hub.account, Action: "sqs:SendMessage", Resource: p.run.hub.queue(),
 	}); err != nil {
 		p.run.answers = append(p.run.answers, fmt.Sprintf("the end of %s did not reach finish-run: %v", e.Name, err))
 		return
 	}
-	p.schedule(at.Add(workflow.FinishDelay), func(ctx context.Context) error {
+	p.schedule(at.Add(workflow.FinishDelay), func(ctx context.Context, p *player) error {
+		e := p.find(arn)
 		event, err := p.statusChange(e, status, name, cause, at)
 		if err != nil {
 			return err
@@ -105,16 +106,33 @@ func (p *player) finish(e *Execution, at time.Time) {
 			return nil
 		}
 		p.finishes++
-		out := p.invoke(ctx, "finish-run", fmt.Sprintf("%s/finish-run#%d.1", e.Name, p.finishes), event)
-		if out.Failed {
-			p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run failed: %s: %s", out.Error, out.Cause))
-			return nil
-		}
+		return p.deliver(ctx, arn, event, p.finishes, 1)
+	})
+}
+
+// Deliveries of a message that finish-run failed on: the queue shows it again after its visibility timeout, and gives it to the
+// dead-letter queue in the end.
+const (
+	maxDeliveries      = 5
+	visibilityTimeouts = 6 // of the function's timeout
+)
+
+// deliver hands finish-run its message, for the attempt-th time.
+func (p *player) deliver(ctx context.Context, arn string, event json.RawMessage, finish, attempt int) error {
+	out := p.invoke(ctx, "finish-run", fmt.Sprintf("%s/finish-run#%d.%d", p.find(arn).Name, finish, attempt), event)
+	switch f, _ := workflow.Lookup("finish-run"); {
+	case out.Failed && attempt < maxDeliveries:
+		p.schedule(p.now.Add(visibilityTimeouts*f.Timeout), func(ctx context.Context, p *player) error {
+			return p.deliver(ctx, arn, event, finish, attempt+1)
+		})
+	case out.Failed:
+		p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run failed: %s: %s", out.Error, out.Cause))
+	default:
 		if err := p.poll("sqs:DeleteMessage"); err != nil {
 			p.run.answers = append(p.run.answers, fmt.Sprintf("finish-run will be called again: %v", err))
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // poll is Lambda's poller at the queue, which acts in the name of the function's role.

@@ -87,27 +87,43 @@ func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	p.observe()
-	for {
-		at, due := p.next()
-		if !due {
-			break
-		}
-		if at.Sub(p.run.Started) > horizon {
-			return nil, fmt.Errorf("story %s: it has not ended after %s of virtual time", story.Name, horizon)
-		}
-		p.now = at
-		p.advance(ctx)
-		p.observe()
-		if err := p.perform(ctx); err != nil {
-			return nil, fmt.Errorf("story %s: %w", story.Name, err)
-		}
-		p.observe()
-	}
-	if err := p.close(ctx); err != nil {
+	if err := p.finishAll(ctx); err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	p.run.Took = time.Since(began)
 	return p.run, nil
+}
+
+// finishAll goes on until nothing is due any more, and collects what the story left.
+func (p *player) finishAll(ctx context.Context) error {
+	for {
+		more, err := p.step(ctx)
+		if err != nil {
+			return err
+		}
+		if !more {
+			return p.close(ctx)
+		}
+	}
+}
+
+// step does what is due next; more is false where nothing is.
+func (p *player) step(ctx context.Context) (more bool, err error) {
+	at, due := p.next()
+	if !due {
+		return false, nil
+	}
+	if at.Sub(p.run.Started) > horizon {
+		return false, fmt.Errorf("it has not ended after %s of virtual time", horizon)
+	}
+	p.now = at
+	p.advance(ctx)
+	p.observe()
+	if err := p.perform(ctx); err != nil {
+		return false, err
+	}
+	p.observe()
+	return true, nil
 }
 
 // player is a story under way.
@@ -118,21 +134,24 @@ type player struct {
 	aws      *emulator.AWS
 	machine  *asl.Machine
 	now      time.Time
-	random   *rand.Rand
+	random   *rand.PCG
 	agenda   []appointment // what is due at a time, in the order in which it was made
 	script   script
 	failures []armedFailure
 
 	// Running numbers: ids, and the invocations of functions that no state calls.
-	uuids, finishes, decisions, byHand int
+	uuids, finishes, decisions, byHand, duplicates int
 
 	functions map[string]boot.Function
+	mishaps   []mishap // that wait for their call
+	answered  answered // of the newest invocation
+	patient   bool     // people are: they try again what did not work
 }
 
 // appointment is something that happens at a time.
 type appointment struct {
 	at time.Time
-	do func(context.Context) error
+	do func(context.Context, *player) error // the player is an argument, so that a copy of it keeps its own appointments
 }
 
 func newPlayer(story *Story, o Options) (*player, error) {
@@ -146,7 +165,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	p := &player{
 		story: story, options: o, machine: machine, now: story.World.Now,
-		random: rand.New(rand.NewPCG(o.Seed, 1)), //nolint:gosec // jitter wants repeatable numbers, not secret ones
+		random: rand.NewPCG(o.Seed, 1),
 		script: newScript(story.Script),
 	}
 	for _, f := range story.Failures {
@@ -218,14 +237,14 @@ func (p *player) perform(ctx context.Context) error {
 	}
 	p.agenda = later
 	for _, a := range due {
-		if err := a.do(ctx); err != nil {
+		if err := a.do(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *player) schedule(at time.Time, do func(context.Context) error) {
+func (p *player) schedule(at time.Time, do func(context.Context, *player) error) {
 	if at.Before(p.now) {
 		at = p.now
 	}
@@ -253,6 +272,7 @@ func (p *player) observe() {
 // close collects what a story left.
 func (p *player) close(ctx context.Context) error {
 	r := p.run
+	r.unused = nil
 	r.Ended, r.Calls, r.After, r.unknown = p.now, p.aws.Journal(), p.aws.World(), p.aws.Unknown()
 	for _, f := range p.aws.UnusedFaults() {
 		r.unused = append(r.unused, fmt.Sprintf("the fault on %s:%s", f.Match.Service, f.Match.Operation))

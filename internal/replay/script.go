@@ -100,12 +100,29 @@ func (p *player) wakeCall(call emulator.Call) {
 func (p *player) begin(i int, moment time.Time) {
 	p.script.began[i] = true
 	line := p.script.lines[i]
-	p.schedule(moment.Add(time.Duration(line.After)), func(ctx context.Context) error {
-		if err := p.do(ctx, line); err != nil {
-			return fmt.Errorf("line %d of the script: %s: %w", i+1, line.Do, err)
-		}
-		return nil
+	p.schedule(moment.Add(time.Duration(line.After)), func(ctx context.Context, p *player) error {
+		return p.keep(ctx, i, line, 1)
 	})
+}
+
+// Somebody patient tries again what did not work.
+const (
+	maxTries   = 4
+	triesAgain = 10 * time.Minute
+)
+
+// keep does line i at its time. In a run where anything may go wrong people are patient.
+func (p *player) keep(ctx context.Context, i int, line Line, try int) error {
+	heard := len(p.run.answers)
+	err := p.do(ctx, line)
+	if !p.patient && err != nil {
+		return fmt.Errorf("line %d of the script: %s: %w", i+1, line.Do, err)
+	}
+	if p.patient && try < maxTries && (err != nil || len(p.run.answers) > heard) {
+		p.run.answers = p.run.answers[:heard]
+		p.schedule(p.now.Add(triesAgain), func(ctx context.Context, p *player) error { return p.keep(ctx, i, line, try+1) })
+	}
+	return nil
 }
 
 // do does one line.

@@ -1,0 +1,44 @@
+package replay
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"quicksight-unsubscribe/internal/emulator"
+)
+
+// fork gives an independent copy of a story under way: world, machine, script and clock. Both go on from here, and neither sees
+// what the other does. No invocation may be under way.
+func (p *player) fork() (*player, error) {
+	c := *p
+	run := *p.run
+	c.run = &run
+	random := *p.random
+	c.random = &random
+	c.agenda, c.failures, c.mishaps = slices.Clone(p.agenda), slices.Clone(p.failures), slices.Clone(p.mishaps)
+	c.script = p.script.clone()
+	var err error
+	c.aws, err = p.aws.Clone(emulator.Options{Now: func() time.Time { return c.now }, PageSize: p.options.PageSize, Machines: &c})
+	if err != nil {
+		return nil, fmt.Errorf("copy the story: %w", err)
+	}
+	run.aws = c.aws
+	run.baseline, run.answers = maps.Clone(p.run.baseline), slices.Clone(p.run.answers)
+	run.Executions = nil
+	for _, e := range p.run.Executions {
+		copied := *e
+		copied.tokens, copied.tasks = slices.Clone(e.tokens), maps.Clone(e.tasks)
+		copied.Execution = e.Clone(c.surroundings(&copied))
+		run.Executions = append(run.Executions, &copied)
+	}
+	c.functions = c.makeFunctions()
+	return &c, nil
+}
+
+func (s script) clone() script {
+	return script{
+		lines: slices.Clone(s.lines), began: slices.Clone(s.began), events: slices.Clone(s.events), calls: s.calls, seen: maps.Clone(s.seen),
+	}
+}
