@@ -24,6 +24,8 @@ type visit struct {
 type attempt struct {
 	Began, Ended time.Time
 	Callback     bool // it waits for a task token
+	Submitted    bool // the token was handed over
+	Open         bool // it has no result
 	Parameters   string
 	Output       string
 	Error, Cause string
@@ -104,6 +106,8 @@ func (v *visit) note(event asl.Event) {
 			Began: event.Timestamp, Parameters: parameters, Callback: strings.HasSuffix(d.Resource, ".waitForTaskToken") || event.Type == asl.ActivityScheduled,
 		})
 	case len(v.Attempts) == 0:
+	case event.Type == asl.TaskSubmitted:
+		v.Attempts[len(v.Attempts)-1].Submitted = true
 	case event.Type == asl.TaskSucceeded, event.Type == asl.LambdaFunctionSucceeded, event.Type == asl.ActivitySucceeded,
 		event.Type == asl.TaskFailed, event.Type == asl.LambdaFunctionFailed, event.Type == asl.ActivityFailed,
 		event.Type == asl.TaskTimedOut, event.Type == asl.LambdaFunctionTimedOut, event.Type == asl.ActivityTimedOut,
@@ -120,7 +124,7 @@ func (v *visit) settle(end status, last time.Time) {
 	}
 	for i := range v.Attempts {
 		if v.Attempts[i].Ended.IsZero() {
-			v.Attempts[i].Ended = v.Left
+			v.Attempts[i].Ended, v.Attempts[i].Open = v.Left, true
 		}
 	}
 	n := len(v.Attempts)

@@ -17,8 +17,9 @@ type replayCommand struct {
 	Stories  []string          `arg:"" optional:"" help:"Names of stories, or folders. All, if none is given."`
 	Events   string            `help:"The folder that holds the stories." default:"events" type:"path"`
 	JSON     bool              `help:"Print one JSON object per story and line."`
-	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story." type:"path"`
+	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story, and the history of every execution." type:"path"`
 	HTML     string            `name:"html" help:"Write one HTML page per story into this folder, and an index." type:"path"`
+	History  string            `help:"Instead of a story: a file with the output of aws stepfunctions get-execution-history. Say where today's definition would go another way." placeholder:"FILE" type:"path"`
 	Assume   map[string]string `help:"Answer a question that only AWS can answer another way: NAME=SETTING." placeholder:"NAME=SETTING"`
 	PageSize int               `help:"Force pages of this size on every list call." default:"0"`
 	Seed     uint64            `help:"Seed of the retries' jitter." default:"1"`
@@ -26,6 +27,9 @@ type replayCommand struct {
 
 // Run replays the stories, as many at a time as there are processors, and prints them in order.
 func (c *replayCommand) Run(s *surroundings) error {
+	if c.History != "" {
+		return c.retrace(s)
+	}
 	stories, err := c.load()
 	if err != nil {
 		return &failure{exitUsage, err}
@@ -85,6 +89,9 @@ type played struct {
 func (c *replayCommand) show(s *surroundings, story *replay.Story, run *replay.Run, alone bool) (*failure, error) {
 	if c.Journal != "" {
 		if err := writeJournal(filepath.Join(c.Journal, story.Name+".jsonl"), run.Calls); err != nil {
+			return nil, err
+		}
+		if err := writeHistories(c.Journal, run); err != nil {
 			return nil, err
 		}
 	}

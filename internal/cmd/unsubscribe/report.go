@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,12 +12,20 @@ import (
 // reportCommand is unsubscribe report.
 type reportCommand struct {
 	credentials
-	Closing string `arg:"" help:"An account, for its last closing, or a closing: s3://BUCKET/closings/ACCOUNT/RUN"`
-	JSON    bool   `help:"Print the report as JSON."`
+	Closing   string `arg:"" optional:"" help:"An account, for its last closing, or a closing: s3://BUCKET/closings/ACCOUNT/RUN"`
+	Execution string `help:"Instead: any execution of the machine, to draw." placeholder:"ARN"`
+	HTML      string `name:"html" help:"Draw the execution, from its history, into this file; default with --execution: its name." placeholder:"FILE" type:"path"`
+	JSON      bool   `help:"Print the report as JSON."`
 }
 
-// Run prints the last report of a run.
+// Run prints the last report of a run, or draws it.
 func (c *reportCommand) Run(s *surroundings) error {
+	if (c.Closing == "") == (c.Execution == "") {
+		return &failure{exitUsage, errors.New("name an account, a closing, or an execution: report CLOSING, or report --execution ARN")}
+	}
+	if c.Execution != "" {
+		return c.draw(s, c.Execution)
+	}
 	h, err := c.open(s.ctx)
 	if err != nil {
 		return err
@@ -28,6 +37,9 @@ func (c *reportCommand) Run(s *surroundings) error {
 	stands, err := h.run(s.ctx, store, c.Closing)
 	if err != nil {
 		return err
+	}
+	if c.HTML != "" {
+		return c.draw(s, stands.Execution)
 	}
 	if stands.report == nil {
 		return fmt.Errorf("the run %s has no report yet: it is %s; see %s", stands.Closing, stands.short(), stands.Console)

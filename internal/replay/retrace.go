@@ -1,0 +1,174 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// ReadHistory reads what `aws stepfunctions get-execution-history` prints, or its list of events alone.
+func ReadHistory(text []byte) ([]asl.Event, error) {
+	var history struct{ Events []asl.Event }
+	into := any(&history)
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		into = &history.Events
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return nil, fmt.Errorf("read the history: %w", err)
+	}
+	if len(history.Events) == 0 || history.Events[0].Type != asl.ExecutionStarted {
+		return nil, errors.New("read the history: it does not begin with ExecutionStarted: take it with get-execution-history, oldest event first")
+	}
+	return history.Events, nil
+}
+
+// Retrace runs a machine with the results that a history recorded, and says where it goes another way; "" where it does not.
+func Retrace(ctx context.Context, definition []byte, history []asl.Event) (string, error) {
+	if definition == nil {
+		definition = workflow.Definition
+	}
+	machine, err := asl.Parse(definition)
+	if err != nil {
+		return "", fmt.Errorf("the state machine: %w", err)
+	}
+	was := visits(history)
+	t := &retracing{results: map[string][]attempt{}}
+	for _, v := range was {
+		t.results[v.State] = append(t.results[v.State], v.Attempts...)
+	}
+	first := history[0]
+	t.execution = machine.Start(asl.Options{
+		Name: "retraced", ARN: "arn:aws:states:us-east-1:000000000000:execution:retraced:retraced", Input: json.RawMessage(first.Details.Input), Start: first.Timestamp,
+		Tasks: t, Random: func() float64 { return 0.5 },
+		UUID: func() string {
+			t.uuids++
+			return fmt.Sprintf("00000000-0000-4000-8000-%012d", t.uuids)
+		},
+	})
+	t.run(ctx, first.Timestamp)
+	for _, event := range history {
+		if event.Type == asl.ExecutionRedriven && t.missing == "" {
+			if err := t.execution.Redrive(event.Timestamp); err != nil {
+				return fmt.Sprintf("the execution was redriven at event %d; today's definition ended %s there", event.ID, t.execution.Status()), nil
+			}
+			t.run(ctx, event.Timestamp)
+		}
+	}
+	return t.compare(was, visits(t.execution.History()), history), nil
+}
+
+// retracing answers tasks with what was recorded.
+type retracing struct {
+	execution *asl.Execution
+	results   map[string][]attempt // by state, in their order
+	missing   string               // the first state that the record has no further result of
+	uuids     int
+}
+
+// run goes on until the execution ends, or asks for a result that was not recorded.
+func (t *retracing) run(ctx context.Context, now time.Time) {
+	for t.missing == "" {
+		at, due := t.execution.Next()
+		if !due {
+			return
+		}
+		if at.Before(now) {
+			at = now
+		}
+		t.execution.Advance(ctx, at)
+	}
+}
+
+// Do answers with the next recorded result of the state.
+func (t *retracing) Do(_ context.Context, task asl.Task) asl.Outcome {
+	recorded := t.results[task.State]
+	if len(recorded) == 0 || recorded[0].Open {
+		if t.missing == "" {
+			t.missing = task.State
+		}
+		return asl.Outcome{Failed: true, Error: "NotRecorded", Cause: "the history has no result of this task"}
+	}
+	a := recorded[0]
+	t.results[task.State] = recorded[1:]
+	took := a.Ended.Sub(a.Began)
+	if task.Token != "" {
+		return t.call(task, a, took)
+	}
+	if a.Error != "" {
+		return asl.Outcome{Failed: true, Error: a.Error, Cause: a.Cause, After: took}
+	}
+	return asl.Outcome{Output: payload(a.Output), After: took}
+}
+
+// call answers a callback as it was answered then. One that was not runs into the timeout of today's definition.
+func (t *retracing) call(task asl.Task, a attempt, took time.Duration) asl.Outcome {
+	at := task.Scheduled.Add(took)
+	var err error
+	switch a.Error {
+	case "":
+		err = t.execution.SendTaskSuccess(at, task.Token, json.RawMessage(a.Output))
+	case "States.Timeout", "States.HeartbeatTimeout":
+	default:
+		if !a.Submitted {
+			return asl.Outcome{Failed: true, Error: a.Error, Cause: a.Cause, After: took}
+		}
+		err = t.execution.SendTaskFailure(at, task.Token, a.Error, a.Cause)
+	}
+	if err != nil && !errors.Is(err, asl.ErrTaskTimedOut) { // today's timeout may be shorter
+		return asl.Outcome{Failed: true, Error: "NotRecorded", Cause: err.Error()}
+	}
+	return asl.Outcome{}
+}
+
+// payload takes what a function returned out of the envelope of lambda:invoke.
+func payload(output string) json.RawMessage {
+	var envelope struct {
+		ExecutedVersion *string
+		Payload         json.RawMessage
+	}
+	if json.Unmarshal([]byte(output), &envelope) == nil && envelope.ExecutedVersion != nil {
+		return envelope.Payload
+	}
+	return json.RawMessage(output)
+}
+
+// compare says where the ways part.
+func (t *retracing) compare(was, is []*visit, history []asl.Event) string {
+	for i := range min(len(was), len(is)) {
+		if was[i].State == is[i].State {
+			continue
+		}
+		if i == 0 {
+			return fmt.Sprintf("the execution began with %q; today's definition begins with %q", was[0].State, is[0].State)
+		}
+		return fmt.Sprintf("after %q (visit %d, at %s) the execution went to %q; today's definition goes to %q",
+			was[i-1].State, was[i-1].Number, was[i].Entered.UTC().Format(time.RFC3339), was[i].State, is[i].State)
+	}
+	end := running
+	for _, event := range history {
+		end = endOf(event, end)
+	}
+	switch {
+	case len(is) < len(was):
+		return fmt.Sprintf("after %q the execution went to %q; today's definition ends there: %s", last(t.execution.Path()), was[len(is)].State, t.execution.Error())
+	case t.missing != "" && (end == running || end == stopped || was[len(was)-1].State == t.missing && end == failed && was[len(was)-1].unanswered()):
+		return "" // it had not got further, or somebody stopped it there
+	case t.missing != "":
+		return fmt.Sprintf("the execution ended in %q; today's definition calls the task of %q once more", was[len(was)-1].State, t.missing)
+	case len(is) > len(was) && end != running && end != stopped:
+		return fmt.Sprintf("the execution ended in %q; today's definition goes on to %q", was[len(was)-1].State, is[len(was)].State)
+	}
+	return ""
+}
+
+// unanswered tells whether the visit's last attempt has no result: the execution's own time was over.
+func (v *visit) unanswered() bool {
+	n := len(v.Attempts)
+	return n > 0 && v.Attempts[n-1].Open
+}
