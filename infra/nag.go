@@ -11,6 +11,7 @@ import (
 var wildcards = []struct{ resource, reason string }{
 	{`<Record[0-9A-F]+\.Arn>\/closings\/.*`, "The record is by account and run, which the keys name; the bucket policy says who writes what"},
 	{`arn:<[^>]+>:iam::\*:role\/QuickSightUnsubscribe(Read|Close)`, "Which accounts are closed is not known; each account's own trust policy admits the role or not"},
+	{`arn:<[^>]+>:iam::<[^>]+>:role\/aws-reserved\/sso\.amazonaws\.com\/\*`, "Identity Center makes these roles, under names that it makes up; GetRole only reads"},
 	{`arn:<[^>]+>:states:<[^>]+>:<[^>]+>:execution:quicksight-unsubscribe:\*`, "Executions of this machine have names that are not known"},
 	{`arn:<[^>]+>:logs:<[^>]+>:<[^>]+>:log-group:\/aws\/lambda\/quicksight-unsubscribe-[a-z-]+:\*`, "Lambda names the streams of the function's own log group"},
 	{`arn:<[^>]+>:lambda:<[^>]+>:<[^>]+>:function:quicksight-unsubscribe-[a-z-]+:\*`, "A run that waits goes on with the version that it began with, so that the machine must be able to invoke all"},

@@ -38,6 +38,11 @@ func (w where) role(f workflow.Function) string {
 	return "arn:" + w.partition + ":iam::" + w.account + ":role" + f.RolePath() + f.Name()
 }
 
+// identityCenter are the roles that Identity Center makes of permission sets.
+func (w where) identityCenter() string {
+	return "arn:" + w.partition + ":iam::" + w.account + ":role/aws-reserved/sso.amazonaws.com/*"
+}
+
 // target is the ARN of a role in any account: which accounts that are, their own trust policies say.
 func (w where) target(role step.Role) string {
 	return "arn:" + w.partition + ":iam::*:role/" + string(role)
@@ -70,7 +75,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"take-inventory":      {asReader},
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
 		"request-approval":    {ring, publish},
-		"decide-approval":     {ring},
+		"decide-approval":     {ring, allow("iam:GetRole", w.identityCenter())},
 		"export-assets":       {asCloser},
 		"commit-plan":         {},
 		"delete-subscription": {asCloser, halt, look},

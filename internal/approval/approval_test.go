@@ -71,7 +71,7 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 			home = append(home, key)
 		}
 	}
-	roles := `"roles": {"pipeline": {}, "AWSReservedSSO_Ops_0123456789abcdef": {}, "AWSReservedSSO_Admin_fedcba9876543210": {}}`
+	roles := `"roles": {"pipeline": {}, "AWSReservedSSO_Ops_0123456789abcdef": {"path": "/aws-reserved/sso.amazonaws.com/"}, "AWSReservedSSO_Admin_fedcba9876543210": {"path": "/aws-reserved/sso.amazonaws.com/eu-west-1/"}}`
 	world, err := emulator.ParseWorld(fmt.Appendf(nil, `{"now": "2026-03-02T09:00:00Z", "hub": "111122223333", "accounts": {
 		"111122223333": {"principals": [%s], "users": {"hub": {}, "ann": {}, "bob": {}, "sam": {}}, %s, "buckets": {"record": {}}},
 		"999999999999": {"principals": [%s], "users": {"ann": {}}, %s}}}`, strings.Join(home, ","), roles, strings.Join(abroad, ","), roles))
@@ -105,6 +105,11 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 }
 
 func plain(*closing.Ask) {}
+
+// withPipeline also lets a role decide, which nobody may who is not named.
+func withPipeline(a *closing.Ask) {
+	a.Approvers = []string{user + "ann", user + "bob", "ann@example.com", "arn:aws:iam::111122223333:role/pipeline"}
+}
 
 func (l *lab) ctx() context.Context   { return clock.Virtual(l.t.Context(), l.now, time.Minute) }
 func (l *lab) folder() *record.Folder { return l.env.Record.Folder(folder, run) }
@@ -204,7 +209,7 @@ func TestDecide(t *testing.T) {
 		for _, verdict := range []closing.Verdict{closing.Approve, closing.Reject} {
 			t.Run(tt.name+" "+string(verdict), func(t *testing.T) {
 				t.Parallel()
-				l := newLab(t, plain)
+				l := newLab(t, withPipeline)
 				answer, err := l.decide(tt.name, l.on(verdict))
 				if err != nil {
 					t.Fatal(err)
@@ -226,7 +231,7 @@ func TestDecide(t *testing.T) {
 
 func TestQuorum(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, func(a *closing.Ask) { a.Quorum = 2 })
+	l := newLab(t, func(a *closing.Ask) { withPipeline(a); a.Quorum = 2 })
 	for i, tt := range []struct {
 		name      string
 		approvals int
@@ -495,7 +500,7 @@ func TestAnswersOfSTS(t *testing.T) {
 			e := l.prove("ann", l.on(closing.Approve))
 			cfg := l.Hub()
 			cfg.HTTPClient = &http.Client{Transport: standIn(server.Listener.Addr().String())}
-			if arn, err := e.principal(l.ctx(), cfg); err == nil {
+			if arn, err := e.principal(l.ctx(), cfg, "111122223333"); err == nil {
 				t.Errorf("it names %q", arn)
 			} else {
 				l.refused(err, "STS")

@@ -21,7 +21,7 @@ func Decide(env step.Env) func(context.Context, Event) (Answer, error) {
 			return Answer{}, err
 		}
 		ctx = step.ForExecution(ctx, e.Execution)
-		principal, err := e.principal(ctx, env.AWS.Hub())
+		principal, err := e.principal(ctx, env.AWS.Hub(), env.Config.Account)
 		if err != nil {
 			return Answer{}, err
 		}

@@ -3,6 +3,7 @@ package approval
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,18 +11,22 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go"
 
 	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // maxSkew is how far a person's clock may be ahead of ours.
 const maxSkew = time.Minute
 
 // principal checks that the event's proof is one for its decision, and asks STS who made it.
-func (e Event) principal(ctx context.Context, cfg aws.Config) (string, error) {
+func (e Event) principal(ctx context.Context, cfg aws.Config, home string) (string, error) {
 	call, err := e.request(ctx, cfg.Region)
 	if err != nil {
 		return "", err
@@ -42,11 +47,37 @@ func (e Event) principal(ctx context.Context, cfg aws.Config) (string, error) {
 	var identity struct {
 		XMLName xml.Name `xml:"GetCallerIdentityResponse"`
 		ARN     string   `xml:"GetCallerIdentityResult>Arn"`
+		UserID  string   `xml:"GetCallerIdentityResult>UserId"`
 	}
 	if err := xml.Unmarshal(body, &identity); err != nil || identity.ARN == "" {
 		return "", refuse("STS's answer to who decides cannot be read")
 	}
+	if name := closing.IdentityCenterRole(identity.ARN, home); name != "" {
+		if err := provenRole(ctx, cfg, name, identity.UserID); err != nil {
+			return "", err
+		}
+	}
 	return identity.ARN, nil
+}
+
+// provenRole holds that a role which bears a name of Identity Center's was made by Identity Center, and is the very role that the
+// caller is a session of: IAM keeps that path for its services.
+// https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
+func provenRole(ctx context.Context, cfg aws.Config, name, userID string) error {
+	out, err := iam.NewFromConfig(cfg).GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+	var refused smithy.APIError
+	if errors.As(err, &refused) && (refused.ErrorCode() == "NoSuchEntity" || refused.ErrorCode() == "AccessDenied") {
+		// The function may read roles of Identity Center's path, and no others.
+		return refuse("%s is not a role of Identity Center", name)
+	}
+	if err != nil {
+		return fmt.Errorf("look at the role %s: %w", name, err)
+	}
+	id, _, _ := strings.Cut(userID, ":")
+	if !strings.HasPrefix(aws.ToString(out.Role.Path), "/aws-reserved/sso.amazonaws.com/") || aws.ToString(out.Role.RoleId) != id {
+		return refuse("%s is not a role of Identity Center, whatever its name", name)
+	}
+	return nil
 }
 
 // request rebuilds the presigned call from its parts. Nothing of the event reaches the network that was not checked: where it goes,

@@ -92,14 +92,15 @@ func (a Ask) counts(d Decision) bool {
 	return d.Execution == a.Execution && d.Round == a.Round && d.Digest == a.Digest && a.MayDecide(d.Person, d.Principal)
 }
 
-// MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers. Where none are named, only
-// principals of the execution's own account are approvers: anybody can have an account elsewhere, and be another person there.
+// MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers. Where none are named, only people of
+// the execution's own account are approvers: anybody can have an account elsewhere, and be another person there. A role is nobody
+// then, since the starter may be one of those who can assume it.
 func (a Ask) MayDecide(person, principal string) bool {
 	if person == "" || person == a.Starter || principal == a.Starter {
 		return false
 	}
 	if len(a.Approvers) == 0 {
-		return accountOf(principal) != "" && accountOf(principal) == accountOf(a.Execution)
+		return accountOf(principal) != "" && accountOf(principal) == accountOf(a.Execution) && !role.MatchString(person)
 	}
 	return slices.Contains(a.Approvers, person) || slices.Contains(a.Approvers, principal)
 }

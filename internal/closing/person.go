@@ -12,6 +12,24 @@ const Unverified = "unverified"
 // https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
 var identityCenterRole = regexp.MustCompile(`^AWSReservedSSO_.+_[0-9a-f]{16}$`)
 
+// role is the person that a role is.
+var role = regexp.MustCompile(`^arn:[^:]+:iam::[0-9]{12}:role/`)
+
+// IdentityCenterRole is the name of the role of the home account that Person takes for one of Identity Center's, "" for any other
+// principal. A name alone is no proof of that.
+func IdentityCenterRole(principal, home string) string {
+	parts := strings.SplitN(principal, ":", 6)
+	if len(parts) != 6 || parts[2] != "sts" || parts[4] != home {
+		return ""
+	}
+	kind, rest, _ := strings.Cut(parts[5], "/")
+	name, _, _ := strings.Cut(rest, "/")
+	if kind != "assumed-role" || !identityCenterRole.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
 // Person is who is counted for a principal, and false for a principal that cannot be counted. An IAM user and the root user are
 // themselves. Behind an Identity Center role of the home account stands the person whom the session is named after, whichever
 // permission set he uses; another account could name a session as it likes. Any other role is one person, however many sessions

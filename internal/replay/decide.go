@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
@@ -73,8 +74,9 @@ const functionURL = "decide.lambda-url.us-east-1.on.aws"
 // knock sends a request to decide-approval's Function URL, as Lambda hands it on once it has checked who may call the URL.
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 func (p *player) knock(ctx context.Context, e *Execution, method, path string, header map[string]string, body string) (approval.Response, error) {
+	path, query, _ := strings.Cut(path, "?")
 	event := lambdaevents.LambdaFunctionURLRequest{
-		Version: "2.0", RawPath: path, Headers: map[string]string{"host": functionURL}, Body: body,
+		Version: "2.0", RawPath: path, RawQueryString: query, Headers: map[string]string{"host": functionURL}, Body: body,
 		RequestContext: lambdaevents.LambdaFunctionURLRequestContext{
 			DomainName: functionURL, HTTP: lambdaevents.LambdaFunctionURLRequestContextHTTPDescription{Method: method, Path: path, Protocol: "HTTP/1.1"},
 		},

@@ -36,7 +36,7 @@ func (p *player) host(folder string) boot.Host {
 	return boot.Host{
 		Lookup: func(name string) (string, bool) { value, set := environment[name]; return value, set },
 		AWS:    p.config(accessKey(folder)),
-		Logs:   io.Discard, SkipGuard: p.options.WithoutGuard,
+		Logs:   p.logs(), SkipGuard: p.options.WithoutGuard,
 	}
 }
 
@@ -48,4 +48,12 @@ func (p *player) config(key string) aws.Config {
 		HTTPClient:  &http.Client{Transport: transport{p}},
 		Retryer:     boot.VirtualRetryer,
 	}
+}
+
+// logs is where the functions' logs go.
+func (p *player) logs() io.Writer {
+	if p.options.Logs == nil {
+		return io.Discard
+	}
+	return p.options.Logs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"time"
@@ -20,6 +21,7 @@ type Options struct {
 	Assumptions map[string]string // settings other than the defaults; what the story itself fixes wins
 	PageSize    int               // of every list call; 0: AWS's own sizes
 	Seed        uint64            // of jitter
+	Logs        io.Writer         // the functions' logs; nil: nowhere
 	// For the removal test: a guard, an emulator's rule, a role's permission or a state's retrier that is taken away.
 	WithoutGuard      string
 	WithoutRule       string
