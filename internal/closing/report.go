@@ -17,6 +17,7 @@ type Report struct {
 	Failure      *Failure   `json:"failure,omitempty"`
 	Decisions    []Decision `json:"decisions,omitempty"`
 	Commit       *Commit    `json:"commit,omitempty"`
+	Manifest     *Manifest  `json:"manifest,omitempty"` // what was saved of the plan
 	Acts         []Act      `json:"acts,omitempty"`
 	Gone         []Check    `json:"gone,omitempty"`    // verified by a call
 	Left         []Check    `json:"left,omitempty"`    // still there, with the reason

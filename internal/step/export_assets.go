@@ -233,7 +233,7 @@ func (x *exporting) describe(ctx context.Context) error {
 // describeOne reads and keeps one description, or says how QuickSight refused.
 func (x *exporting) describeOne(ctx context.Context, d *assetDescription) error {
 	a := d.Asset
-	name, arns := path.Join("backup", a.Region, a.Kind, resourceOf(a.ARN)+".json"), []string{a.ARN}
+	name, arns := path.Join("backup", a.Region, a.Kind+"."+resourceOf(a.ARN)+".json"), []string{a.ARN}
 	var body []byte
 	var err error
 	if a.Kind == kindPeople {

@@ -87,12 +87,12 @@ func (x *exporting) startJob(ctx context.Context, i int) (full bool, err error) 
 	_, err = quickSightIn(x.target, j.Region).StartAssetBundleExportJob(ctx, &quicksight.StartAssetBundleExportJobInput{
 		AwsAccountId: &x.plan.AccountID, AssetBundleExportJobId: &j.ID, ResourceArns: j.ARNs, ExportFormat: types.AssetBundleExportFormatQuicksightJson,
 		IncludePermissions: true, IncludeTags: true, IncludeFolderMemberships: true,
-	})
+	}, func(o *quicksight.Options) { o.Retryer = aws.NopRetryer{} }) // the SDK would try again at once where there is no room
 	r := refusalOf(err)
 	switch {
 	case err == nil, r.code == "ConflictException": // an earlier call of this step was killed behind its start
 		j.Status = jobRunning
-	case r.code == "LimitExceededException":
+	case r.code == "LimitExceededException", r.code == "ThrottlingException":
 		return true, nil
 	case r.kind == notFound, r.code == "InvalidParameterValueException":
 		x.narrow(i, r.code, err.Error())
@@ -238,7 +238,8 @@ func arnsOf(assets []closing.Asset) []string {
 	return arns
 }
 
-// resourceOf is an asset's id as a file name.
+// resourceOf is an asset's id as a part of a file's name. The bucket's policy tells kinds of objects by how their names begin, so that
+// no name may begin with what somebody has called an asset.
 func resourceOf(arn string) string {
 	return strings.ReplaceAll(strings.Join(idParts(arn), "."), "/", "_")
 }

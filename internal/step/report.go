@@ -67,6 +67,7 @@ func (e Env) report(ctx context.Context, in Input) *reporting {
 	}
 	if p := r.Plan; p != nil {
 		read(ctx, r, fmt.Sprintf("ask-%d.json", p.Round), func(ctx context.Context) (closing.Ask, error) { return r.folder.Ask(ctx, p.Round, p.Digest) }, &r.ask)
+		read(ctx, r, record.ManifestName(p.Round), func(ctx context.Context) (closing.Manifest, error) { return r.folder.Manifest(ctx, p.Round, p.Digest) }, &r.Manifest)
 		var decisions *[]closing.Decision
 		read(ctx, r, fmt.Sprintf("decisions/%d/", p.Round), func(ctx context.Context) ([]closing.Decision, error) {
 			return r.folder.Decisions(ctx, p.Round, p.Digest)
