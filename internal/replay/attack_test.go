@@ -104,7 +104,7 @@ func besiege(t *testing.T, a attack) *siege {
 			return
 		}
 		attacked = true
-		p.schedule(p.now.Add(after), func(ctx context.Context) error {
+		p.schedule(p.now.Add(after), func(ctx context.Context, p *player) error {
 			var err error
 			if s.ask, s.folder, err = p.newestAsk(ctx, s.e); err == nil {
 				s.plan, err = p.planOf(ctx, s.e, s.folder, s.ask)
@@ -430,7 +430,7 @@ var attacks = []attack{
 		}
 	}},
 	{name: "expired", after: 24 * time.Hour, do: func(s *siege) {
-		s.p.schedule(s.ask.Deadline, func(context.Context) error {
+		s.p.schedule(s.ask.Deadline, func(context.Context, *player) error {
 			s.refused(s.prove("bob", s.on(closing.Approve)), "expired")
 			return nil
 		})
@@ -529,7 +529,7 @@ var attacks = []attack{
 	}},
 	{name: "proof-stale", do: func(s *siege) {
 		e := s.prove("bob", s.on(closing.Approve))
-		s.p.schedule(s.p.now.Add(approval.MaxAge+time.Second), func(context.Context) error {
+		s.p.schedule(s.p.now.Add(approval.MaxAge+time.Second), func(context.Context, *player) error {
 			s.refused(e, "look at your clock")
 			return nil
 		})
@@ -678,7 +678,7 @@ var attacks = []attack{
 		if _, err := sfn.NewFromConfig(s.aws("carol")).SendTaskSuccess(s.p.outside(s.ctx), &sfn.SendTaskSuccessInput{TaskToken: &token, Output: aws.String("{}")}); err != nil {
 			s.Error(err)
 		}
-		s.p.schedule(s.p.now.Add(time.Minute), func(context.Context) error { // it waits again, and can still be cancelled
+		s.p.schedule(s.p.now.Add(time.Minute), func(context.Context, *player) error { // it waits again, and can still be cancelled
 			s.taken(s.prove("carol", s.on(closing.Cancel)))
 			return nil
 		})
