@@ -16,16 +16,21 @@ import (
 
 // configuration is everything that a deployment can set, by CDK context: -c name=value, or "context" in cdk.json.
 type configuration struct {
-	step.Config         // what the functions get; its ARNs and names are the stack's to set
-	reminder            time.Duration
-	machineTimeout      time.Duration
-	hubAccount          string
-	notify              []string
-	logRetentionDays    int
-	reservedConcurrency int
-	permissionsBoundary string
-	bootstrapQualifier  string
-	tags                []string
+	step.Config           // what the functions get; its ARNs and names are the stack's to set
+	decommissionUnits     []string
+	suspendedUnits        []string
+	accountFactoryProduct string
+	sandboxBus            string
+	schedules             []string
+	reminder              time.Duration
+	machineTimeout        time.Duration
+	hubAccount            string
+	notify                []string
+	logRetentionDays      int
+	reservedConcurrency   int
+	permissionsBoundary   string
+	bootstrapQualifier    string
+	tags                  []string
 }
 
 // defaults are the values of a deployment that sets nothing.
@@ -51,6 +56,13 @@ func (c *configuration) settings() []setting {
 	return []setting{
 		{"hubAccount", &c.hubAccount, "account of the hub stack, for the target stack's parameter; empty: to be given when it is deployed"},
 		{"neverClose", &c.NeverClose, "account ids that are always refused"},
+		{"neverCloseUnits", &c.NeverCloseUnits, "ids of organizational units whose accounts, however deep, are always refused; needs managementAccount"},
+		{"managementAccount", &c.ManagementAccount, "the organization's management account, where the organization stack is; none: the organization is not read"},
+		{"decommissionUnits", &c.decommissionUnits, "ids of organizational units: moving an account into one starts its closing"},
+		{"suspendedUnits", &c.suspendedUnits, "names of Control Tower's units: updating an account into one starts its closing"},
+		{"accountFactoryProduct", &c.accountFactoryProduct, "id of Account Factory's product: terminating one starts the closing of the account of that name; needs managementAccount"},
+		{"sandboxBus", &c.sandboxBus, "name of the event bus of Innovation Sandbox on AWS: its requests to clean an account start a closing"},
+		{"schedules", &c.schedules, "plans, and only plans, on a schedule: 222233334444=rate(30 days), or cron(...) without commas"},
 		{"ungovernedRegions", &c.UngovernedRegions, "QuickSight regions that your organization denies to everybody: not reading them is no doubt"},
 		{"requireStarterEvidence", &c.RequireStarterEvidence, "refuse a run for which nothing shows that its starter may close the account"},
 		{"refuseUnverifiedStarter", &c.RefuseUnverifiedStarter, "refuse a run whose starter CloudTrail does not name within starterWait"},

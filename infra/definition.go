@@ -44,12 +44,12 @@ func (t template) roles() map[string]any {
 	return roles
 }
 
-// resourcePolicies are the policies of what the functions use, by ARN. The access log's bucket and the dead letters' queue are left out: only
+// resourcePolicies are the policies of what the functions use, by ARN. The access log's bucket and the dead letters' queues are left out: only
 // AWS itself has to do with them.
 func (t template) resourcePolicies() map[string]any {
 	found := map[string]any{}
 	keep := func(arn, policy any) {
-		if name := arn.(string); !strings.Contains(name, "AccessLog") && !strings.Contains(name, "FinishDead") {
+		if name := arn.(string); !strings.Contains(name, "AccessLog") && !strings.Contains(name, "FinishDead") && !strings.Contains(name, "TriggersDead") {
 			found[name] = t.resolve(policy)
 		}
 	}
@@ -68,10 +68,11 @@ func (t template) resourcePolicies() map[string]any {
 	return found
 }
 
-// permissions are who may do what: the hub's roles and the policies of its resources, and a target's roles.
-func permissions(hub, target template) ([]byte, error) {
+// permissions are who may do what: the hub's roles and the policies of its resources, and the roles of a target and of the management account.
+func permissions(hub, target, organization template) ([]byte, error) {
 	return indented(map[string]any{
 		"hub": map[string]any{"roles": hub.roles(), "resources": hub.resourcePolicies()}, "target": map[string]any{"roles": target.roles()},
+		"organization": map[string]any{"roles": organization.roles()},
 	})
 }
 

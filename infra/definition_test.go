@@ -17,7 +17,7 @@ func TestDefinitionIsCurrent(t *testing.T) {
 
 // Ensure that the committed permissions, under which the replay runs, are those that the CDK app deploys.
 func TestPermissionsAreCurrent(t *testing.T) {
-	want, err := permissions(hub(t, nil), target(t, nil))
+	want, err := permissions(hub(t, nil), target(t, nil), organizational(t, nil))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -50,7 +48,9 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	all := newFunctions(stack, config, built, roles)
 	page := newDecisionURL(stack, w, all.latest["decide-approval"], *bucket.BucketArn(), *key.KeyArn())
 	all.latest["request-approval"].AddEnvironment(jsii.String("DECISION_URL"), page, nil)
-	newMachine(stack, config, w, all.versions)
+	machine := newMachine(stack, config, w, all.versions)
+	newTriggers(stack, config, w, machine, topic)
+	newEventNotices(stack, key, topic)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 
 	newOutputs(stack, config, w)
@@ -79,13 +79,7 @@ func newFinishQueue(scope constructs.Construct, notices awssns.Topic) awssqs.Que
 	dead := awssqs.NewQueue(scope, jsii.String("FinishDead"), &awssqs.QueueProps{
 		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 	})
-	alarm := awscloudwatch.NewAlarm(scope, jsii.String("Unfinished"), &awscloudwatch.AlarmProps{
-		AlarmDescription: jsii.String("finish-run failed: a run that did not succeed may have left termination protection off, or its lock"),
-		Metric:           dead.MetricApproximateNumberOfMessagesVisible(nil), Threshold: jsii.Number(1), EvaluationPeriods: jsii.Number(1),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
-	alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(notices))
+	newAlarm(scope, notices, alarms["Unfinished"], "Unfinished", dead.MetricApproximateNumberOfMessagesVisible(nil))
 	return awssqs.NewQueue(scope, jsii.String("FinishDelay"), &awssqs.QueueProps{
 		DeliveryDelay:     seconds(workflow.FinishDelay),
 		VisibilityTimeout: seconds(6 * must(workflow.Lookup("finish-run")).Timeout), // what Lambda asks of a queue that it polls

@@ -57,3 +57,10 @@ func target(t *testing.T, context map[string]any) template {
 	app := newApp(jsii.String(t.TempDir()), context)
 	return template(*assertions.Template_FromStack(newTarget(app, configure(app.Node())), nil).ToJSON())
 }
+
+// organizational synthesizes the organization stack under some context.
+func organizational(t *testing.T, context map[string]any) template {
+	t.Helper()
+	app := newApp(jsii.String(t.TempDir()), context)
+	return template(*assertions.Template_FromStack(newOrganization(app, configure(app.Node())), nil).ToJSON())
+}

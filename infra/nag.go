@@ -10,7 +10,7 @@ import (
 // which actions stand on everything.
 var wildcards = []struct{ resource, reason string }{
 	{`<Record[0-9A-F]+\.Arn>\/closings\/.*`, "The record is by account and run, which the keys name; the bucket policy says who writes what"},
-	{`arn:<[^>]+>:iam::\*:role\/QuickSightUnsubscribe(Read|Close)`, "Which accounts are closed is not known; each account's own trust policy admits the role or not"},
+	{`arn:<[^>]+>:iam::\*:role\/QuickSightUnsubscribe(Read|Close|Organization)`, "Which accounts are closed is not known; each account's own trust policy admits the role or not"},
 	{`arn:<[^>]+>:iam::<[^>]+>:role\/aws-reserved\/sso\.amazonaws\.com\/\*`, "Identity Center makes these roles, under names that it makes up; GetRole only reads"},
 	{`arn:<[^>]+>:states:<[^>]+>:<[^>]+>:execution:quicksight-unsubscribe:\*`, "Executions of this machine have names that are not known"},
 	{`arn:<[^>]+>:logs:<[^>]+>:<[^>]+>:log-group:\/aws\/lambda\/quicksight-unsubscribe-[a-z-]+:\*`, "Lambda names the streams of the function's own log group"},

@@ -71,7 +71,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		publish  = allow("sns:Publish", r.topic)
 	)
 	own := map[string][]awsiam.PolicyStatement{
-		"verify-caller":       {asReader, look},
+		"verify-caller":       {allow("sts:AssumeRole", w.target(step.RoleRead), w.target(step.RoleOrganization)), look},
 		"take-inventory":      {asReader},
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
 		"request-approval":    {ring, publish},

@@ -24,6 +24,7 @@ type kind struct {
 // every depth; the folders themselves begin with a time and are never named like an object.
 var kinds = []kind{
 	{pattern: "closings/*/lock.json", writers: []string{"verify-caller", "write-report", "finish-run"}},
+	{pattern: "closings/*/deliveries/*", writers: []string{"verify-caller"}, once: true},
 	{pattern: "closings/*/request.json", writers: []string{"verify-caller"}, once: true},
 	{pattern: "closings/*/verified.json", writers: []string{"verify-caller"}},
 	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory", "delete-subscription"}},

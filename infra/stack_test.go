@@ -127,7 +127,7 @@ func TestRecordBucket(t *testing.T) {
 // Ensure that finish-run hears of every execution that did not succeed, after the time that a function may still run.
 func TestFinishRunIsCalled(t *testing.T) {
 	stack := hub(t, nil)
-	rule, _ := stack.resource(t, "AWS::Events::Rule", func(map[string]any) bool { return true })
+	rule, _ := stack.resource(t, "AWS::Events::Rule", func(p map[string]any) bool { return strings.Contains(fmt.Sprint(p["EventPattern"]), "aws.states") })
 	want := map[string]any{
 		"source": []any{"aws.states"}, "detail-type": []any{"Step Functions Execution Status Change"},
 		"detail": map[string]any{

@@ -13,13 +13,14 @@ const (
 	BadRequest        Code = "Closing.BadRequest"        // the input is not a request
 	UnknownEvent      Code = "Closing.UnknownEvent"      // an EventBridge event that starts no closing
 	WrongAccount      Code = "Closing.WrongAccount"      // the credentials or the QuickSight account are not those of the request
-	ProtectedAccount  Code = "Closing.ProtectedAccount"  // the account is on the never-close list
+	ProtectedAccount  Code = "Closing.ProtectedAccount"  // an account that is never closed: by list, tag or OU, or one that the organization stands on
 	TargetUnreachable Code = "Closing.TargetUnreachable" // a role cannot be assumed, or an organization's policy denies everything
 	MissingPermission Code = "Closing.MissingPermission" // the role is there and may not do what closing needs
 	RegionUnreadable  Code = "Closing.RegionUnreadable"  // a region that must be read could not be
 	UnknownStatus     Code = "Closing.UnknownStatus"     // AWS answered with a state that nobody has documented or seen
 	NoEvidence        Code = "Closing.NoEvidence"        // nothing shows that the named resource, or the starter, belongs to this closing
 	AlreadyRunning    Code = "Closing.AlreadyRunning"    // another run holds the account's lock
+	Delivered         Code = "Closing.Delivered"         // the trigger was delivered before, and started another run
 	Superseded        Code = "Closing.Superseded"        // a fresh run has taken the account's lock over
 	Blocked           Code = "Closing.Blocked"           // the plan cannot be carried out safely
 	NotDecided        Code = "Closing.NotDecided"        // a decision is refused: no open ask, wrong round, digest or person

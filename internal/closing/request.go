@@ -54,30 +54,18 @@ func (c Choice) ID() string {
 // ignored are fields that the Step Functions console and its nested executions add to an input.
 var ignored = []string{"Comment", "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"}
 
-// OffboardingEvent is our own EventBridge event: its detail is a Request.
-const (
-	OffboardingSource = "quicksight-unsubscribe"
-	OffboardingEvent  = "AccountOffboardingRequested"
-)
-
-// ParseRequest reads the input of an execution: a Request, or the raw EventBridge event that carries one. It refuses by name
-// what it does not know: every error is an *Error with BadRequest, or UnknownEvent for an event of another kind.
+// ParseRequest reads a Request, bare or in an event that names the account by its id. It refuses by name what it does not know: every
+// error is an *Error with BadRequest, or UnknownEvent.
 func ParseRequest(input []byte) (Request, error) {
-	if len(input) > MaxRequestBytes {
-		return Request{}, badRequest("the input has %d bytes, more than the %d that an execution takes", len(input), MaxRequestBytes)
+	s, err := ParseStart(input)
+	if err == nil && s.AccountName != "" {
+		return Request{}, badRequest("the event names the account only as %q", s.AccountName)
 	}
-	fields, err := object(input)
-	if err != nil {
-		return Request{}, badRequest("the input is not a JSON object: %w", err)
-	}
-	if fields["detail-type"] != nil {
-		if input, err = detail(fields); err != nil {
-			return Request{}, err
-		}
-		if fields, err = object(input); err != nil {
-			return Request{}, badRequest("the event's detail is not a JSON object: %w", err)
-		}
-	}
+	return s.Request, err
+}
+
+// readRequest reads the fields of a Request.
+func readRequest(fields map[string]json.RawMessage) (Request, error) {
 	for _, name := range ignored {
 		delete(fields, name)
 	}
@@ -137,18 +125,6 @@ func (r *Request) validate() error {
 		return badRequest("identityRegion %q is not a region such as \"us-east-1\"", r.IdentityRegion)
 	}
 	return nil
-}
-
-// detail unwraps an EventBridge event that starts a closing.
-func detail(event map[string]json.RawMessage) (json.RawMessage, error) {
-	var source, kind string
-	_ = json.Unmarshal(event["source"], &source) // what is not a string matches nothing below
-	_ = json.Unmarshal(event["detail-type"], &kind)
-	if source != OffboardingSource || kind != OffboardingEvent {
-		return nil, Errorf(UnknownEvent, "the event %q of source %q starts no closing; nothing was touched", kind, source).
-			WithHint("send %q of source %q, or correct the rule's pattern", OffboardingEvent, OffboardingSource)
-	}
-	return event["detail"], nil
 }
 
 // object decodes one JSON object, field by field, and refuses a field that is given twice or anything behind the object.

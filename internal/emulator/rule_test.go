@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -100,6 +101,10 @@ var situations = map[string]refused{
 	}},
 	"own-account": {target: `"quickSight": {}`, call: func(l *lab) error {
 		_, err := l.target("us-east-1").DescribeAccountSubscription(background, &quicksight.DescribeAccountSubscriptionInput{AwsAccountId: aws.String(hubAccount)})
+		return err
+	}},
+	"organization-management": {call: func(l *lab) error {
+		_, err := organizations.NewFromConfig(l.config(hubKey, "us-east-1")).ListAccounts(background, &organizations.ListAccountsInput{})
 		return err
 	}},
 	"subscribed": {call: func(l *lab) error {

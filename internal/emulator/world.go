@@ -16,11 +16,13 @@ import (
 // World is all that AWS knows: a few accounts. It is plain data, written by hand as JSON, copied through JSON, and at
 // the same time the emulator's live state; omitted parts have AWS's defaults.
 type World struct {
-	Now          time.Time           `json:"now"`                    // the virtual clock's start
-	Hub          string              `json:"hub,omitempty"`          // the account that default role trust admits
-	Organization string              `json:"organization,omitempty"` // id of the organization that all accounts belong to
-	Accounts     map[string]*Account `json:"accounts"`
-	Sessions     map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
+	Now                 time.Time           `json:"now"`                           // the virtual clock's start
+	Hub                 string              `json:"hub,omitempty"`                 // the account that default role trust admits
+	Organization        string              `json:"organization,omitempty"`        // id of the organization that all accounts belong to
+	Management          string              `json:"management,omitempty"`          // the organization's management account
+	OrganizationalUnits map[string]string   `json:"organizationalUnits,omitempty"` // each one's parent; empty: the root
+	Accounts            map[string]*Account `json:"accounts"`
+	Sessions            map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
 }
 
 // Account is one AWS account.
@@ -28,7 +30,8 @@ type Account struct {
 	Name              string              `json:"name,omitempty"`
 	Alias             string              `json:"alias,omitempty"`
 	Email             string              `json:"email,omitempty"`
-	OrganizationsUnit string              `json:"organizationsUnit,omitempty"`
+	OrganizationsUnit string              `json:"organizationsUnit,omitempty"` // the one it is in; empty: the root
+	Tags              map[string]string   `json:"tags,omitempty"`              // of the account in its organization
 	Regions           Regions             `json:"regions,omitzero"`
 	SCPs              []Policy            `json:"scps,omitempty"` // service control policies that apply to the account
 	Principals        []Credential        `json:"principals,omitempty"`

@@ -12,7 +12,7 @@ import (
 
 // Operation is one AWS API operation.
 type Operation struct {
-	Service  string // the service's signing name: "quicksight", "ds", "ec2", "s3", "sns", "ssm", "states", "sts", "iam", "cloudtrail", "lambda"
+	Service  string // the service's signing name: "quicksight", "ds", "ec2", "s3", "sns", "ssm", "states", "sts", "iam", "cloudtrail", "lambda", "organizations"
 	Name     string // the API's operation name, such as "DeleteVpc"
 	Mutating bool   // changes the target (see the package comment)
 	// Resource is the request member that names what a mutating operation changes, such as "VpcId".
@@ -55,6 +55,7 @@ var table = build(
 	reads("iam", "SimulatePrincipalPolicy GetRole ListAccountAliases"),
 	reads("cloudtrail", "LookupEvents"),
 	reads("ssm", "GetParameter"),
+	reads("organizations", "DescribeAccount ListAccounts ListParents ListTagsForResource"),
 	reads("sns", "Publish ListSubscriptionsByTopic"),
 	reads("states", "DescribeExecution GetExecutionHistory ListExecutions StartExecution StopExecution RedriveExecution SendTaskSuccess SendTaskFailure SendTaskHeartbeat"),
 	reads("s3", "GetObject PutObject DeleteObject"),

@@ -1,6 +1,7 @@
 // Package record is the closing folder: everything that a run writes down, in one S3 bucket.
 //
 //	closings/<account>/lock.json                  which execution is closing the account
+//	closings/<account>/deliveries/….json           which execution a trigger has started (verify-caller)
 //	closings/<account>/<start>-<name>/            one run
 //	  request.json                                what was asked for (verify-caller)
 //	  verified.json                               evidence and advice beside the request (verify-caller)

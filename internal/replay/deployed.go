@@ -17,7 +17,8 @@ type deployed struct {
 		Roles     map[string]*emulator.Role
 		Resources map[string]*emulator.Policy // by ARN
 	}
-	Target struct{ Roles map[string]*emulator.Role }
+	Target       struct{ Roles map[string]*emulator.Role }
+	Organization struct{ Roles map[string]*emulator.Role } // of the management account
 }
 
 // The accounts that stand in workflow.Permissions for the real ones.

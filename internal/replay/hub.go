@@ -95,6 +95,9 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 		if world.Accounts[id].Roles == nil { // an empty list is a list
 			give(account, stacks.Target.Roles)
 		}
+		if id == w.Management {
+			give(account, stacks.Organization.Roles)
+		}
 		if id == h.account {
 			give(account, stacks.Hub.Roles)
 			h.equip(account, stacks.Hub.Resources)

@@ -62,6 +62,7 @@ type writer struct {
 // writers is the record's design.
 var writers = []writer{
 	{"/lock.json", []string{"verify-caller", "write-report", "finish-run"}},
+	{"/deliveries/", []string{"verify-caller"}},
 	{"/request.json", []string{"verify-caller"}},
 	{"/verified.json", []string{"verify-caller"}},
 	{"/inventory-", []string{"take-inventory", "delete-subscription"}},

@@ -22,6 +22,7 @@ var unused = []struct{ holder, action, why string }{
 	{"quicksight-unsubscribe-*", "xray:Put*", "Lambda and Step Functions send traces in the name of the role; all runs without them"},
 	{"quicksight-unsubscribe-machine", "xray:GetSampling*", "what Step Functions asks for to trace: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-xray-tracing.html"},
 	{"quicksight-unsubscribe-machine", "logs:*", "what Step Functions asks for to deliver its log: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html"},
+	{"quicksight-unsubscribe-triggers", "*", "EventBridge's rules and schedules deliver in its name; a story begins with what they deliver"},
 	{"sns", "sns:Publish", "the alarm of the queue of dead letters, which no story lets ring"},
 	{"kms", "kms:[DG]*", "likewise: the topic is encrypted"},
 	{"sqs", "sqs:GetQueue*", "the CDK's target of a rule grants them with sqs:SendMessage"},

@@ -17,6 +17,9 @@ type missed map[string]string
 
 var missedGuards = missed{
 	"never-close":        "protected-account",
+	"core-account":       "audit-account",
+	"never-close-tag":    "tagged-never-close",
+	"never-close-unit":   "unit-never-close",
 	"account-name":       "wrong-account",
 	"closing-permission": "permission-missing",
 	"commit-lock":        "superseded-before-commit",
@@ -41,6 +44,7 @@ var missedGuards = missed{
 
 // A workflow that is right never meets most of what AWS refuses: people do, in the stories aws-refuses-….
 var missedRules = missed{
+	"organization-management":            "not-the-management-account",
 	"resource-of-another-account":        "aws-refuses-ec2",
 	"vpc-subnets":                        "aws-refuses-ec2",
 	"vpc-security-groups":                "aws-refuses-ec2",

@@ -15,6 +15,10 @@ type Config struct {
 	Halt        string `env:"KILL_SWITCH"` // SSM parameter; "on" stops every delete step
 
 	NeverClose []string `env:"NEVER_CLOSE"` // account ids that are always refused
+	// NeverCloseUnits are ids of organizational units (or of the root) whose accounts, however deep, are always refused.
+	NeverCloseUnits []string `env:"NEVER_CLOSE_UNITS"`
+	// ManagementAccount is the management account of the organization, which RoleOrganization reads; default NoOrganization.
+	ManagementAccount string `env:"MANAGEMENT_ACCOUNT"`
 	// UngovernedRegions are QuickSight regions that an organization denies to everybody: not reading them is no doubt.
 	UngovernedRegions []string `env:"UNGOVERNED_REGIONS"`
 	// RequireStarterEvidence refuses a run for which nothing shows that its starter may close the account.
@@ -40,8 +44,9 @@ type Config struct {
 // Defaults are the values of a deployment that configures nothing.
 func Defaults() Config {
 	return Config{
-		StarterWait: 30 * time.Minute,
-		Quorum:      1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
+		ManagementAccount: NoOrganization,
+		StarterWait:       30 * time.Minute,
+		Quorum:            1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
 		InventoryBudget: 2 * time.Hour, ExportBudget: 90 * time.Minute, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
 		AuthorizedApplicationsWait: time.Hour,
 	}

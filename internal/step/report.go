@@ -40,8 +40,8 @@ func placed(in Input, input string) Input {
 
 // accountIn is the account that an execution's input names, however wrong the rest of it is; "" where it names none.
 func accountIn(input []byte) string {
-	if request, err := closing.ParseRequest(input); err == nil {
-		return request.AccountID
+	if start, err := closing.ParseStart(input); err == nil {
+		return start.Request.AccountID
 	}
 	var named struct {
 		AccountID string `json:"accountId"`

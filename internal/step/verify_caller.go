@@ -30,14 +30,27 @@ func ReadPolicy() Policy {
 // closing roles may do and at who created the subscription, and takes the account's lock. It changes nothing in the target.
 func VerifyCaller(env Env) Handler {
 	return func(ctx context.Context, in Input) (Result, error) {
-		request, err := closing.ParseRequest(in.Request)
+		start, err := closing.ParseStart(in.Request)
 		if err != nil {
 			return Result{}, err
 		}
+		if start.AccountName != "" {
+			account, err := env.accountNamed(ctx, start.AccountName)
+			if err == nil {
+				err = start.Identify(account)
+			}
+			if err != nil {
+				return Result{}, err
+			}
+		}
+		request := start.Request
 		if err := inTime(request, clock.Now(ctx)); err != nil {
 			return Result{}, err
 		}
 		v := &verifying{Env: env, request: request}
+		if v.member, err = env.member(ctx, request.AccountID); err != nil {
+			return Result{}, err
+		}
 		if err := check(ctx, env, v, beforeAnything); err != nil {
 			return Result{}, err
 		}
@@ -45,6 +58,11 @@ func VerifyCaller(env Env) Handler {
 			Closing:   record.Prefix(request.AccountID, in.Execution.Name, in.Execution.StartTime),
 			AccountID: request.AccountID,
 			DryRun:    request.DryRun,
+		}
+		if start.Delivery != "" {
+			if err := env.Record.Deliver(ctx, request.AccountID, start.Delivery, in.Execution.ID); err != nil {
+				return Result{}, err
+			}
 		}
 		folder := env.folder(in)
 		if err := folder.PutRequest(ctx, request); err != nil {
@@ -85,6 +103,7 @@ func VerifyCaller(env Env) Handler {
 type verifying struct {
 	Env
 	request closing.Request
+	member  member
 	found   subscription
 	checked preflight
 }
@@ -94,6 +113,9 @@ var (
 	// beforeAnything: before the account is looked at.
 	beforeAnything = []guard[*verifying]{
 		{"never-close", "accounts whose QuickSight must never be closed, whoever asks", (*verifying).mayBeClosed},
+		{"core-account", "the accounts that the organization itself stands on", (*verifying).supporting},
+		{"never-close-tag", "accounts whose owners have said so by a tag", (*verifying).untagged},
+		{"never-close-unit", "accounts of organizational units that are kept out", (*verifying).outside},
 	}
 	// beforeLock: before the run takes the account.
 	beforeLock = []guard[*verifying]{

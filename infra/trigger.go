@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	sfn "github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
+
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/step"
+	"quicksight-unsubscribe/internal/workflow"
+)
+
+// pattern is an EventBridge event pattern.
+type pattern = map[string]any
+
+// succeeded holds for API calls that did: CloudTrail reports the others too.
+var succeeded = []any{pattern{"exists": false}}
+
+// trigger is a kind of event that starts a closing.
+type trigger struct {
+	name, description string
+	bus               string // "": the account's default bus
+	pattern           pattern
+}
+
+// triggers are the events that start closings under a configuration. The raw event is the execution's input.
+func (c configuration) triggers() []trigger {
+	all := []trigger{{
+		name: "Offboarding", description: "An account-vending pipeline asks, before the account is moved or closed",
+		pattern: pattern{"source": []string{closing.OffboardingSource}, "detail-type": []string{closing.OffboardingEvent}},
+	}}
+	if c.decommissionUnits != nil {
+		all = append(all, trigger{
+			name: "Moved", description: "An account was moved into a unit for decommissioning",
+			pattern: pattern{"source": []string{"aws.organizations"}, "detail-type": []string{closing.APICall}, "detail": pattern{
+				"eventSource": []string{"organizations.amazonaws.com"}, "eventName": []string{"MoveAccount"}, "errorCode": succeeded,
+				"requestParameters": pattern{"destinationParentId": c.decommissionUnits},
+			}},
+		})
+	}
+	if c.suspendedUnits != nil {
+		all = append(all, trigger{
+			name: "Suspended", description: "Control Tower moved an account into a unit for suspended ones",
+			pattern: pattern{"source": []string{"aws.controltower"}, "detail-type": []string{closing.ServiceEvent}, "detail": pattern{
+				"eventName": []string{"UpdateManagedAccount"},
+				"serviceEventDetails": pattern{"updateManagedAccountStatus": pattern{
+					"state": []string{"SUCCEEDED"}, "organizationalUnit": pattern{"organizationalUnitName": c.suspendedUnits},
+				}},
+			}},
+		})
+	}
+	if c.accountFactoryProduct != "" {
+		all = append(all, trigger{
+			name: "Terminated", description: "An account's product was terminated in Service Catalog",
+			pattern: pattern{"source": []string{"aws.servicecatalog"}, "detail-type": []string{closing.APICall}, "detail": pattern{
+				"eventSource": []string{"servicecatalog.amazonaws.com"}, "eventName": []string{"TerminateProvisionedProduct"}, "errorCode": succeeded,
+				"responseElements": pattern{"recordDetail": pattern{"productId": []string{c.accountFactoryProduct}}},
+			}},
+		})
+	}
+	if c.sandboxBus != "" {
+		all = append(all, trigger{
+			name: "Cleaned", description: "Innovation Sandbox on AWS cleans an account", bus: c.sandboxBus,
+			pattern: pattern{"detail-type": []string{closing.CleanAccountRequest}},
+		})
+	}
+	return all
+}
+
+// forwarded are the sources of events that only the management account has.
+var forwarded = []string{"aws.organizations", "aws.controltower", "aws.servicecatalog"}
+
+// newTriggers makes what starts closings by itself: rules and schedules. What they cannot deliver, an alarm watches.
+func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.IStateMachine, notices awssns.ITopic) {
+	dead := awssqs.NewQueue(stack, jsii.String("TriggersDead"), &awssqs.QueueProps{
+		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
+	})
+	cdknag.NagSuppressions_AddResourceSuppressions(dead, &[]*cdknag.NagPackSuppression{
+		{Id: jsii.String("AwsSolutions-SQS3"), Reason: jsii.String("It is the dead-letter queue of the rules and schedules")},
+	}, nil)
+	role := awsiam.NewRole(stack, jsii.String("TriggersRole"), &awsiam.RoleProps{
+		RoleName: jsii.String(workflow.Prefix + "-triggers"), Path: jsii.String("/" + workflow.Prefix + "/" + string(workflow.NoTarget) + "/"),
+		Description: jsii.String("Of the rules and schedules that start " + workflow.Prefix),
+		AssumedBy: awsiam.NewCompositePrincipal(
+			awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil)),
+		InlinePolicies: inline([]awsiam.PolicyStatement{
+			allow("states:StartExecution", w.machine()), statement([]string{"sqs:SendMessage"}, *dead.QueueArn()),
+		}),
+	})
+	for _, t := range config.triggers() {
+		var bus awsevents.IEventBus
+		if t.bus != "" {
+			bus = awsevents.EventBus_FromEventBusName(stack, jsii.String(t.name+"Bus"), jsii.String(t.bus))
+		}
+		awsevents.NewRule(stack, jsii.String(t.name), &awsevents.RuleProps{
+			Description: jsii.String(t.description), EventBus: bus, EventPattern: eventPattern(t.pattern),
+			Targets: &[]awsevents.IRuleTarget{awseventstargets.NewSfnStateMachine(machine, &awseventstargets.SfnStateMachineProps{
+				DeadLetterQueue: dead, Role: role.WithoutPolicyUpdates(nil),
+			})},
+		})
+	}
+	for i, s := range config.schedules {
+		account, expression := parseSchedule(s)
+		awsscheduler.NewCfnSchedule(stack, jsii.String(fmt.Sprintf("Schedule%d", i+1)), &awsscheduler.CfnScheduleProps{
+			Description:        jsii.String("Plans, and only plans, the closing of account " + account),
+			ScheduleExpression: jsii.String(expression),
+			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
+			Target: &awsscheduler.CfnSchedule_TargetProperty{
+				Arn: jsii.String(w.machine()), RoleArn: role.RoleArn(), Input: jsii.String(scheduled(account)),
+				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: dead.QueueArn()},
+			},
+		})
+	}
+	newAlarm(stack, notices, alarms["UndeliveredTriggers"], "UndeliveredTriggers", dead.MetricApproximateNumberOfMessagesVisible(nil))
+	if config.ManagementAccount != step.NoOrganization {
+		awsevents.NewCfnEventBusPolicy(stack, jsii.String("FromManagement"), &awsevents.CfnEventBusPolicyProps{
+			StatementId: jsii.String(workflow.Prefix + "-management"),
+			Statement: pattern{
+				"Sid": workflow.Prefix + "-management", "Effect": "Allow", "Action": "events:PutEvents",
+				"Principal": pattern{"AWS": "arn:" + w.partition + ":iam::" + config.ManagementAccount + ":root"},
+				"Resource":  w.arn("events", "event-bus/default"),
+			},
+		})
+	}
+}
+
+// scheduled is the input that a schedule sends. Its trigger is the same whenever it is delivered again.
+// https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
+func scheduled(account string) string {
+	return `{"accountId":"` + account + `","dryRun":true,"trigger":"<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"}`
+}
+
+var scheduleText = regexp.MustCompile(`^([0-9]{12})=((?:rate|cron)\(.+\))$`)
+
+// parseSchedule reads one of the setting "schedules". It panics on what it cannot read, as everything in a CDK app does.
+func parseSchedule(text string) (account, expression string) {
+	parts := scheduleText.FindStringSubmatch(strings.TrimSpace(text))
+	if parts == nil {
+		panic(fmt.Sprintf("schedules: %q is not of the form 222233334444=rate(30 days) or 222233334444=cron(0 6 1 * ? *)", text))
+	}
+	return parts[1], parts[2]
+}
+
+// notices are the events that somebody must hear of and that start nothing.
+func eventNotices() []trigger {
+	return []trigger{
+		{
+			name:        "ClosedWhileSubscribed",
+			description: "An account was closed, or left the organization: where unsubscribe report does not say CLOSED, it was closed while still subscribed to QuickSight, too late to close that",
+			pattern: pattern{
+				"source": []string{"aws.organizations"}, "detail-type": []string{closing.ServiceEvent, closing.APICall},
+				"detail": pattern{"eventName": []string{"CloseAccountResult", "AccountDepartedOrganization"}, "errorCode": succeeded},
+			},
+		},
+		{
+			name:        "UnsubscribedWithoutUs",
+			description: "QuickSight was unsubscribed, and not by this workflow: there is neither plan nor approval nor report",
+			pattern: pattern{
+				"source": []string{"aws.quicksight"}, "detail-type": []string{closing.APICall},
+				"detail": pattern{
+					"eventName": []string{"DeleteAccountSubscription", "Unsubscribe"}, "errorCode": succeeded,
+					"$or": []any{
+						pattern{"userIdentity": pattern{"type": []any{pattern{"anything-but": "AssumedRole"}}}},
+						pattern{"userIdentity": pattern{"sessionContext": pattern{"sessionIssuer": pattern{"userName": []any{pattern{"anything-but": string(step.RoleClose)}}}}}},
+					},
+				},
+			},
+		},
+	}
+}
+
+// newEventNotices publishes those events.
+func newEventNotices(stack awscdk.Stack, key awskms.IKey, topic awssns.Topic) {
+	key.Grant(awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey"))
+	for _, n := range eventNotices() {
+		awsevents.NewRule(stack, jsii.String(n.name), &awsevents.RuleProps{
+			Description: jsii.String(n.name), EventPattern: eventPattern(n.pattern),
+			Targets: &[]awsevents.IRuleTarget{awseventstargets.NewSnsTopic(topic, &awseventstargets.SnsTopicProps{
+				Message: awsevents.RuleTargetInput_FromText(jsii.String(n.name + ": " + n.description + ". " + *awsevents.EventField_FromPath(jsii.String("$.detail")))),
+			})},
+		})
+	}
+}
+
+// eventPattern is the pattern in the CDK's types.
+func eventPattern(p pattern) *awsevents.EventPattern {
+	texts := func(name string) *[]*string {
+		given, _ := p[name].([]string)
+		if given == nil {
+			return nil
+		}
+		return jsii.Strings(given...)
+	}
+	out := &awsevents.EventPattern{Source: texts("source"), DetailType: texts("detail-type")}
+	if detail, ok := p["detail"].(pattern); ok {
+		out.Detail = &detail
+	}
+	return out
+}

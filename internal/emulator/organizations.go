@@ -1,0 +1,98 @@
+package emulator
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+)
+
+// All operations are those of the management account (delegated administrators are not emulated).
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html
+var organizationsOperations = map[string]op{
+	"DescribeAccount":     {run: describeAccount, required: []string{"AccountId"}},
+	"ListAccounts":        {run: listAccounts},
+	"ListParents":         {run: listParents, required: []string{"ChildId"}},
+	"ListTagsForResource": {run: listOrganizationTags, required: []string{"ResourceId"}},
+}
+
+var organizationsRules = []rule{{
+	name: "organization-management", operations: []string{"DescribeAccount", "ListAccounts", "ListParents", "ListTagsForResource"},
+	page: "https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html", check: checkManagement,
+}}
+
+func checkManagement(r *request) error {
+	if r.account != r.aws.world.Management {
+		return apiError("AccessDeniedException", "You don't have permissions to access this resource.")
+	}
+	return nil
+}
+
+func (w *World) member(id string) (*types.Account, error) {
+	account := w.Accounts[id]
+	if account == nil {
+		return nil, apiError("AccountNotFoundException", "You specified an account that doesn't exist.")
+	}
+	arn := "arn:aws:organizations::" + w.Management + ":account/" + cmp.Or(w.Organization, "o-emulated") + "/" + id
+	return &types.Account{Id: &id, Arn: &arn, Name: optional(account.Name), Email: optional(account.Email), Status: types.AccountStatusActive}, nil
+}
+
+func describeAccount(r *request) (any, error) {
+	account, err := r.aws.world.member(r.str("AccountId"))
+	return &organizations.DescribeAccountOutput{Account: account}, err
+}
+
+func listAccounts(r *request) (any, error) {
+	w := r.aws.world
+	ids, next, ok := paginate(r, sortedKeys(w.Accounts), r.str("NextToken"), r.num("MaxResults", 0), 20)
+	if !ok {
+		return nil, apiError("InvalidInputException", "You provided an invalid pagination token.")
+	}
+	out := &organizations.ListAccountsOutput{Accounts: []types.Account{}, NextToken: optional(next)}
+	for _, id := range ids {
+		account, err := w.member(id)
+		if err != nil {
+			return nil, err
+		}
+		out.Accounts = append(out.Accounts, *account)
+	}
+	return out, nil
+}
+
+// root is the parent of what the world puts into no organizational unit.
+const root = "r-emul"
+
+func listParents(r *request) (any, error) {
+	w, child := r.aws.world, r.str("ChildId")
+	parent, unit := w.OrganizationalUnits[child]
+	if account := w.Accounts[child]; account != nil {
+		parent, unit = account.OrganizationsUnit, true
+	}
+	if !unit {
+		return nil, apiError("ChildNotFoundException", "You specified an organizational unit (OU) or account that doesn't exist.")
+	}
+	parent = cmp.Or(parent, root)
+	kind := types.ParentTypeOrganizationalUnit
+	if strings.HasPrefix(parent, "r-") {
+		kind = types.ParentTypeRoot
+	}
+	return &organizations.ListParentsOutput{Parents: []types.Parent{{Id: &parent, Type: kind}}}, nil
+}
+
+func listOrganizationTags(r *request) (any, error) {
+	account := r.aws.world.Accounts[r.str("ResourceId")]
+	if account == nil {
+		return nil, apiError("TargetNotFoundException", "You specified a target that doesn't exist.")
+	}
+	keys, next, ok := paginate(r, sortedKeys(account.Tags), r.str("NextToken"), 0, 50)
+	if !ok {
+		return nil, apiError("InvalidInputException", "You provided an invalid pagination token.")
+	}
+	out := &organizations.ListTagsForResourceOutput{Tags: []types.Tag{}, NextToken: optional(next)}
+	for _, key := range keys {
+		value := account.Tags[key]
+		out.Tags = append(out.Tags, types.Tag{Key: &key, Value: &value})
+	}
+	return out, nil
+}

@@ -1,0 +1,167 @@
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// NoOrganization is the ManagementAccount of a deployment that does not read its organization.
+const NoOrganization = "none"
+
+// RoleOrganization is the role of the management account by which the organization is read.
+const RoleOrganization Role = "QuickSightUnsubscribeOrganization"
+
+// OrganizationPolicy narrows a session to what is read of an organization.
+func OrganizationPolicy() Policy {
+	return Policy{{Actions: []string{
+		"organizations:DescribeAccount", "organizations:ListAccounts", "organizations:ListParents", "organizations:ListTagsForResource",
+	}}}
+}
+
+// An account whose tag NeverCloseTag says NeverCloseValue is never closed.
+const (
+	NeverCloseTag   = "quicksight-unsubscribe"
+	NeverCloseValue = "never"
+)
+
+// member is what the organization knows of an account.
+type member struct {
+	name  string
+	tags  map[string]string
+	units []string // ids of the organizational units that it is in, the innermost first, then the root's
+}
+
+// core are the names of the accounts on which Control Tower and the Landing Zone Accelerator build an organization, without blanks and
+// hyphens: they hold its logs and audit it.
+// https://docs.aws.amazon.com/controltower/latest/userguide/special-accounts.html
+var core = []string{"audit", "logarchive"}
+
+func (m member) isCore() bool {
+	return slices.Contains(core, strings.ToLower(strings.NewReplacer(" ", "", "-", "", "_", "").Replace(m.name)))
+}
+
+// organization opens the organization, to read it.
+func (e Env) organization(ctx context.Context) (*organizations.Client, error) {
+	cfg, err := e.AWS.Target(ctx, Access{Account: e.Config.ManagementAccount, Role: RoleOrganization, Policy: OrganizationPolicy()})
+	if closing.CodeOf(err) == closing.TargetUnreachable {
+		return nil, closing.Errorf(closing.TargetUnreachable, "the organization cannot be read by the role %s of account %s: %w; nothing was touched",
+			RoleOrganization, e.Config.ManagementAccount, err).WithHint("deploy the stack QuickSightUnsubscribeOrganization there, then start again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return organizations.NewFromConfig(cfg), nil
+}
+
+// member reads what the organization knows of an account: nothing where the organization is not read, or the account is not in it.
+func (e Env) member(ctx context.Context, account string) (member, error) {
+	if e.Config.ManagementAccount == NoOrganization {
+		return member{}, nil
+	}
+	client, err := e.organization(ctx)
+	if err != nil {
+		return member{}, err
+	}
+	m := member{tags: map[string]string{}}
+	described, err := client.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: &account})
+	var foreign *types.AccountNotFoundException
+	if errors.As(err, &foreign) {
+		return member{}, nil
+	}
+	if err != nil {
+		return member{}, unreadable(err, "organizations:DescribeAccount", "the organization")
+	}
+	m.name = aws.ToString(described.Account.Name)
+	pages := organizations.NewListTagsForResourcePaginator(client, &organizations.ListTagsForResourceInput{ResourceId: &account})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return member{}, unreadable(err, "organizations:ListTagsForResource", "the organization")
+		}
+		for _, tag := range page.Tags {
+			m.tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+		}
+	}
+	// An account or unit has exactly one parent, and units are nested five deep at most.
+	for child := account; !strings.HasPrefix(child, "r-"); {
+		parents, err := client.ListParents(ctx, &organizations.ListParentsInput{ChildId: &child})
+		if err != nil {
+			return member{}, unreadable(err, "organizations:ListParents", "the organization")
+		}
+		if len(parents.Parents) != 1 {
+			return member{}, fmt.Errorf("organizations:ListParents answered %d parents of %s", len(parents.Parents), child)
+		}
+		child = aws.ToString(parents.Parents[0].Id)
+		m.units = append(m.units, child)
+	}
+	return m, nil
+}
+
+// accountNamed is the id of the one account that has this name.
+func (e Env) accountNamed(ctx context.Context, name string) (string, error) {
+	again := `start a closing with the account's id: {"accountId": "<twelve digits>"}`
+	if e.Config.ManagementAccount == NoOrganization {
+		return "", closing.Errorf(closing.NoEvidence, "the event names its account only as %q, and this deployment does not read the organization; nothing was touched", name).
+			WithHint("%s; or set managementAccount and deploy again", again)
+	}
+	client, err := e.organization(ctx)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	pages := organizations.NewListAccountsPaginator(client, &organizations.ListAccountsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", unreadable(err, "organizations:ListAccounts", "the organization")
+		}
+		for _, account := range page.Accounts {
+			if aws.ToString(account.Name) == name {
+				found = append(found, aws.ToString(account.Id))
+			}
+		}
+	}
+	if len(found) != 1 {
+		return "", closing.Errorf(closing.NoEvidence, "the event names its account only as %q, and %d accounts of the organization have that name (%s); nothing was touched",
+			name, len(found), strings.Join(found, ", ")).WithHint("%s", again)
+	}
+	return found[0], nil
+}
+
+// supporting refuses the accounts that the organization itself stands on.
+func (v *verifying) supporting(context.Context) error {
+	if v.request.AccountID != v.Config.ManagementAccount && !v.member.isCore() {
+		return nil
+	}
+	return closing.Errorf(closing.ProtectedAccount, "account %s (%s) is the organization's management, audit or log archive account, which are never closed; nothing was touched",
+		v.request.AccountID, v.member.name).WithHint("if QuickSight must go there, unsubscribe by hand in its console")
+}
+
+// untagged refuses the accounts whose tag says so.
+func (v *verifying) untagged(context.Context) error {
+	if v.member.tags[NeverCloseTag] != NeverCloseValue {
+		return nil
+	}
+	return closing.Errorf(closing.ProtectedAccount, "account %s has the tag %s = %s; nothing was touched", v.request.AccountID, NeverCloseTag, NeverCloseValue).
+		WithHint("if it must be closed, have its owner take the tag off in AWS Organizations, then start again")
+}
+
+// outside refuses the accounts of some organizational units.
+func (v *verifying) outside(context.Context) error {
+	for _, unit := range v.member.units {
+		if slices.Contains(v.Config.NeverCloseUnits, unit) {
+			return closing.Errorf(closing.ProtectedAccount, "account %s is in the organizational unit %s, whose accounts are never closed; nothing was touched", v.request.AccountID, unit).
+				WithHint("if it must be closed, have it moved, or have the unit taken off NEVER_CLOSE_UNITS, and start again")
+		}
+	}
+	return nil
+}
