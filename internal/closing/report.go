@@ -4,26 +4,27 @@ import "time"
 
 // Report is what a run leaves: what was decided, what was done, and what AWS answered when it was asked whether it is gone.
 type Report struct {
-	Version      int        `json:"version"`      // of this JSON, 1
-	Irreversible bool       `json:"irreversible"` // DeleteAccountSubscription was called and took effect
-	FirstLine    string     `json:"firstLine"`    // "Irreversible step done: yes" or "… no"
-	Outcome      Outcome    `json:"outcome"`
-	Execution    string     `json:"execution"`
-	AccountID    string     `json:"accountId"`
-	Closing      string     `json:"closing"` // the closing folder
-	WrittenAt    time.Time  `json:"writtenAt"`
-	Request      *Request   `json:"request,omitempty"`
-	Plan         *Plan      `json:"plan,omitempty"` // of the last round
-	Failure      *Failure   `json:"failure,omitempty"`
-	Decisions    []Decision `json:"decisions,omitempty"`
-	Commit       *Commit    `json:"commit,omitempty"`
-	Manifest     *Manifest  `json:"manifest,omitempty"` // what was saved of the plan
-	Acts         []Act      `json:"acts,omitempty"`
-	Gone         []Check    `json:"gone,omitempty"`    // verified by a call
-	Left         []Check    `json:"left,omitempty"`    // still there, with the reason
-	Unknown      []Check    `json:"unknown,omitempty"` // could not be asked: never read as gone
-	Restored     []string   `json:"restored,omitempty"`
-	Next         string     `json:"next,omitempty"` // the one command or input that goes on
+	Version      int           `json:"version"`      // of this JSON, 1
+	Irreversible bool          `json:"irreversible"` // DeleteAccountSubscription was called and took effect
+	FirstLine    string        `json:"firstLine"`    // "Irreversible step done: yes" or "… no"
+	Outcome      Outcome       `json:"outcome"`
+	Execution    string        `json:"execution"`
+	AccountID    string        `json:"accountId"`
+	Closing      string        `json:"closing"` // the closing folder
+	WrittenAt    time.Time     `json:"writtenAt"`
+	Request      *Request      `json:"request,omitempty"`
+	Plan         *Plan         `json:"plan,omitempty"` // of the last round
+	Failure      *Failure      `json:"failure,omitempty"`
+	Decisions    []Decision    `json:"decisions,omitempty"`
+	Commit       *Commit       `json:"commit,omitempty"`
+	Manifest     *Manifest     `json:"manifest,omitempty"` // what was saved of the plan
+	Acts         []Act         `json:"acts,omitempty"`
+	Gone         []Check       `json:"gone,omitempty"`         // verified by a call
+	Consequences []Consequence `json:"consequences,omitempty"` // of what the plan says, done or not
+	Left         []Check       `json:"left,omitempty"`         // still there, with the reason
+	Unknown      []Check       `json:"unknown,omitempty"`      // could not be asked: never read as gone
+	Restored     []string      `json:"restored,omitempty"`
+	Next         string        `json:"next,omitempty"` // the one command or input that goes on
 }
 
 // Failure is why a run stopped.

@@ -1,9 +1,11 @@
 package record
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -31,4 +33,16 @@ func (f *Folder) Backup(ctx context.Context, name string) (io.ReadCloser, error)
 		return nil, fmt.Errorf("read %s: %w", f.Key(name), err)
 	}
 	return out.Body, nil
+}
+
+// PutCertificate writes a report for people beside its JSON, whose key PutReport returned.
+func (f *Folder) PutCertificate(ctx context.Context, report string, page []byte) error {
+	key := strings.TrimSuffix(report, ".json") + ".html"
+	_, err := f.store.s3.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &f.store.bucket, Key: &key, Body: bytes.NewReader(page), ContentType: aws.String("text/html; charset=utf-8"), IfNoneMatch: aws.String("*"),
+	})
+	if c := code(err); c != "" && c != "PreconditionFailed" { // an earlier call wrote it
+		return fmt.Errorf("write %s: %w", key, err)
+	}
+	return nil
 }

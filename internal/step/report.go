@@ -116,6 +116,9 @@ func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next 
 	r.Outcome, r.Next = outcome, next
 	r.Irreversible = r.irreversible()
 	r.FirstLine = closing.FirstLine(r.Irreversible)
+	if r.Plan != nil {
+		r.Consequences = closing.Consequences(r.Plan.Material)
+	}
 	r.WrittenAt = clock.Now(ctx)
 }
 
@@ -147,10 +150,11 @@ func (r *reporting) subscriptionGone() bool {
 }
 
 func (r *reporting) write(ctx context.Context) error {
-	if _, err := r.folder.PutReport(ctx, r.Report); err != nil {
+	key, err := r.folder.PutReport(ctx, r.Report)
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return nil
+	return r.folder.PutCertificate(ctx, key, certificate(r.Report))
 }
 
 // announce publishes what came of the run.

@@ -1,0 +1,174 @@
+package step
+
+import (
+	"fmt"
+	"html"
+	"strings"
+	"time"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// certificate is a report as one page of HTML that needs nothing else: no script, no style sheet, no picture. html/template would
+// keep the linker from dropping what no function calls, so that the few elements are written here, and every text is escaped.
+func certificate(r closing.Report) []byte {
+	p := &page{}
+	p.raw(`<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">`)
+	p.raw(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>`)
+	p.text("QuickSight closing of " + r.AccountID)
+	p.raw(`</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}` +
+		`table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}` +
+		`pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem}@media print{body{margin:0}}</style><main><h1>`)
+	p.text(r.FirstLine)
+	p.raw("</h1>")
+	p.table("", nil, [][]string{
+		{"Outcome", string(r.Outcome)}, {"Account", r.AccountID}, {"Execution", r.Execution}, {"Record", r.Closing}, {"Written", stamp(&r.WrittenAt)},
+	})
+	if q := r.Request; q != nil {
+		p.table("Request", nil, [][]string{{"Reason", q.Reason}, {"Directory", string(q.Directory)}, {"VPC", string(q.VPC)}, {"Attestation", q.Attestation}, {"Trigger", q.Trigger}})
+	}
+	if f := r.Failure; f != nil {
+		p.table("Why it stopped", nil, [][]string{{f.Error, f.State, f.Message}})
+	}
+	if r.Next != "" {
+		p.heading("To go on")
+		p.raw("<pre>")
+		p.text(r.Next)
+		p.raw("</pre>")
+	}
+	p.plan(r.Plan)
+	p.manifest(r.Manifest)
+	var rows [][]string
+	for _, d := range r.Decisions {
+		rows = append(rows, []string{stamp(&d.At), string(d.Verdict), d.Person, d.Reason})
+	}
+	p.table("Decisions", []string{"When", "What", "Who", "Why"}, rows)
+	if c := r.Commit; c != nil {
+		p.table("Commit", nil, [][]string{{"When", stamp(&c.At)}, {"Digest of the plan", c.Digest}, {"Digest of the manifest", c.Manifest}})
+	}
+	rows = nil
+	for _, a := range r.Acts {
+		by := a.RequestID
+		if by == "" {
+			by = "established by observation"
+		}
+		rows = append(rows, []string{stamp(&a.Intended), a.Operation, a.Resource, a.Region, a.Outcome, by})
+	}
+	p.table("Changes, in their order", []string{"When", "Call", "Of", "Region", "Outcome", "Request id"}, rows)
+	p.checks("Verified gone", r.Gone)
+	p.checks("Left, and why", r.Left)
+	p.checks("Unknown", r.Unknown)
+	rows = nil
+	for _, text := range r.Restored {
+		rows = append(rows, []string{text})
+	}
+	p.table("Restored", nil, rows)
+	rows = nil
+	for _, c := range r.Consequences {
+		rows = append(rows, []string{c.What, c.Do})
+	}
+	p.table("Consequences, and what to clean up", []string{"What", "How"}, rows)
+	p.raw("</main></html>\n")
+	return []byte(p.String())
+}
+
+// page is HTML under way.
+type page struct{ strings.Builder }
+
+func (p *page) raw(markup string)   { p.WriteString(markup) }
+func (p *page) text(text string)    { p.WriteString(html.EscapeString(text)) }
+func (p *page) heading(text string) { p.element("h2", text) }
+
+func (p *page) element(name, text string) {
+	p.raw("<" + name + ">")
+	p.text(text)
+	p.raw("</" + name + ">")
+}
+
+// table writes rows of text; without head, the first of each row is its heading. A row that has nothing behind its heading is left out.
+func (p *page) table(title string, head []string, rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	if title != "" {
+		p.heading(title)
+	}
+	p.raw("<table>")
+	if head != nil {
+		p.raw("<thead><tr>")
+		for _, h := range head {
+			p.element("th", h)
+		}
+		p.raw("</tr></thead>")
+	}
+	for _, row := range rows {
+		if head == nil && len(row) == 2 && row[1] == "" {
+			continue
+		}
+		p.raw("<tr>")
+		for i, cell := range row {
+			if i == 0 && head == nil {
+				p.element("th", cell)
+			} else {
+				p.element("td", cell)
+			}
+		}
+		p.raw("</tr>")
+	}
+	p.raw("</table>")
+}
+
+// plan is what was to be destroyed, in numbers; the whole plan is in the record, under its digest.
+func (p *page) plan(plan *closing.Plan) {
+	if plan == nil {
+		return
+	}
+	rows := [][]string{{"Round", fmt.Sprint(plan.Round)}, {"Digest", plan.Digest}, {"Starter", plan.Observed.Requester}}
+	for _, line := range destroyed(plan.Material) {
+		rows = append(rows, []string{line})
+	}
+	if d := plan.Material.Directory; d.Fate == closing.FateKeep {
+		rows = append(rows, []string{"Directory " + d.ID + " is kept", d.Why})
+	}
+	if v := plan.Material.VPC; v.Fate == closing.FateKeep {
+		rows = append(rows, []string{"VPC " + v.ID + " is kept", v.Why})
+	}
+	p.table("Plan", nil, rows)
+}
+
+// manifest is what was saved.
+func (p *page) manifest(m *closing.Manifest) {
+	if m == nil {
+		return
+	}
+	if m.Skipped != "" {
+		p.table("Saved", nil, [][]string{{"Nothing was saved", m.Skipped}})
+	}
+	var rows [][]string
+	for _, part := range [][]closing.Saved{m.Exported, m.Described} {
+		for _, s := range part {
+			rows = append(rows, []string{s.Name, fmt.Sprint(len(s.ARNs)), fmt.Sprint(s.Bytes), s.SHA256})
+		}
+	}
+	p.table("Saved", []string{"Object", "Assets", "Bytes", "SHA-256"}, rows)
+	rows = nil
+	for _, i := range m.Impossible {
+		rows = append(rows, []string{i.What, i.Why})
+	}
+	p.table("Cannot be saved", []string{"What", "Why"}, rows)
+	rows = nil
+	for _, f := range m.Failed {
+		rows = append(rows, []string{f.ARN, f.Code, f.Message})
+	}
+	p.table("Could not be saved", []string{"Asset", "Error", "Message"}, rows)
+}
+
+func (p *page) checks(title string, checks []closing.Check) {
+	var rows [][]string
+	for _, c := range checks {
+		rows = append(rows, []string{c.Kind, c.ID, c.Region, c.Shown, c.Why})
+	}
+	p.table(title, []string{"Kind", "Id", "Region", "Shown by", "Why"}, rows)
+}
+
+func stamp(t *time.Time) string { return t.UTC().Format(time.RFC3339) }
