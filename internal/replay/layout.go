@@ -44,10 +44,10 @@ type edge struct {
 // The measures, in pixels of a chart that a phone shows about four fifths of its size.
 const (
 	margin    = 6
-	railWidth = 18
-	columnGap = 26
-	nodeWidth = 172
-	sideWidth = 172
+	railWidth = 14
+	columnGap = 22
+	nodeWidth = 160
+	sideWidth = 162
 	taskRow   = 40
 	otherRow  = 28
 	rowGap    = 26

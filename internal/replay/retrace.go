@@ -68,6 +68,7 @@ type retracing struct {
 	execution *asl.Execution
 	results   map[string][]attempt // by state, in their order
 	missing   string               // the first state that the record has no further result of
+	stop      time.Time            // when the execution was stopped, in the midst of a task; zero: it was not
 	uuids     int
 }
 
@@ -75,6 +76,11 @@ type retracing struct {
 func (t *retracing) run(ctx context.Context, now time.Time) {
 	for t.missing == "" {
 		at, due := t.execution.Next()
+		if !t.stop.IsZero() && (!due || !at.Before(t.stop)) {
+			t.execution.Stop(t.stop, "", "")
+			t.stop = time.Time{}
+			return
+		}
 		if !due {
 			return
 		}
@@ -88,7 +94,7 @@ func (t *retracing) run(ctx context.Context, now time.Time) {
 // Do answers with the next recorded result of the state.
 func (t *retracing) Do(_ context.Context, task asl.Task) asl.Outcome {
 	recorded := t.results[task.State]
-	if len(recorded) == 0 || recorded[0].Open {
+	if len(recorded) == 0 {
 		if t.missing == "" {
 			t.missing = task.State
 		}
@@ -97,6 +103,10 @@ func (t *retracing) Do(_ context.Context, task asl.Task) asl.Outcome {
 	a := recorded[0]
 	t.results[task.State] = recorded[1:]
 	took := a.Ended.Sub(a.Began)
+	if a.Open {
+		t.stop = task.Scheduled.Add(took)
+		return asl.Outcome{After: took + time.Hour}
+	}
 	if task.Token != "" {
 		return t.call(task, a, took)
 	}
@@ -157,18 +167,10 @@ func (t *retracing) compare(was, is []*visit, history []asl.Event) string {
 	switch {
 	case len(is) < len(was):
 		return fmt.Sprintf("after %q the execution went to %q; today's definition ends there: %s", last(t.execution.Path()), was[len(is)].State, t.execution.Error())
-	case t.missing != "" && (end == running || end == stopped || was[len(was)-1].State == t.missing && end == failed && was[len(was)-1].unanswered()):
-		return "" // it had not got further, or somebody stopped it there
 	case t.missing != "":
 		return fmt.Sprintf("the execution ended in %q; today's definition calls the task of %q once more", was[len(was)-1].State, t.missing)
 	case len(is) > len(was) && end != running && end != stopped:
 		return fmt.Sprintf("the execution ended in %q; today's definition goes on to %q", was[len(was)-1].State, is[len(was)].State)
 	}
 	return ""
-}
-
-// unanswered tells whether the visit's last attempt has no result: the execution's own time was over.
-func (v *visit) unanswered() bool {
-	n := len(v.Attempts)
-	return n > 0 && v.Attempts[n-1].Open
 }

@@ -106,6 +106,10 @@ func (v *visit) note(event asl.Event) {
 			Began: event.Timestamp, Parameters: parameters, Callback: strings.HasSuffix(d.Resource, ".waitForTaskToken") || event.Type == asl.ActivityScheduled,
 		})
 	case len(v.Attempts) == 0:
+	case ended(event.Type):
+		if a := &v.Attempts[len(v.Attempts)-1]; a.Ended.IsZero() {
+			a.Ended, a.Open = event.Timestamp, true
+		}
 	case event.Type == asl.TaskSubmitted:
 		v.Attempts[len(v.Attempts)-1].Submitted = true
 	case event.Type == asl.TaskSucceeded, event.Type == asl.LambdaFunctionSucceeded, event.Type == asl.ActivitySucceeded,
