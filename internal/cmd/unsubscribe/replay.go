@@ -22,13 +22,18 @@ type replayCommand struct {
 	History  string            `help:"Instead of a story: a file with the output of aws stepfunctions get-execution-history. Say where today's definition would go another way." placeholder:"FILE" type:"path"`
 	Assume   map[string]string `help:"Answer a question that only AWS can answer another way: NAME=SETTING." placeholder:"NAME=SETTING"`
 	PageSize int               `help:"Force pages of this size on every list call." default:"0"`
-	Seed     uint64            `help:"Seed of the retries' jitter." default:"1"`
+	Seed     uint64            `help:"Seed of the retries' jitter, and of what a sweep samples." default:"1"`
+
+	sweepFlags `embed:""`
 }
 
 // Run replays the stories, as many at a time as there are processors, and prints them in order.
 func (c *replayCommand) Run(s *surroundings) error {
 	if c.History != "" {
 		return c.retrace(s)
+	}
+	if c.Sweep {
+		return c.sweep(s)
 	}
 	stories, err := c.load()
 	if err != nil {
