@@ -23,6 +23,7 @@ type configuration struct {
 	sandboxBus            string
 	schedules             []string
 	reminder              time.Duration
+	waitingAlarm          time.Duration
 	machineTimeout        time.Duration
 	hubAccount            string
 	notify                []string
@@ -38,6 +39,7 @@ func defaults() configuration {
 	return configuration{
 		Config:           step.Defaults(),
 		reminder:         24 * time.Hour,
+		waitingAlarm:     72 * time.Hour,
 		machineTimeout:   365 * 24 * time.Hour,
 		logRetentionDays: 400,
 		tags:             []string{"project=quicksight-unsubscribe"},
@@ -71,6 +73,7 @@ func (c *configuration) settings() []setting {
 		{"quorum", &c.Quorum, "how many persons must approve"},
 		{"approvalWindow", &c.ApprovalWindow, "how long one round of asking is open; a run asks in at most three"},
 		{"reminder", &c.reminder, "how often those who may decide are reminded"},
+		{"waitingAlarm", &c.waitingAlarm, "how long people may take to decide before an alarm says that they have not"},
 		{"coolOff", &c.CoolOff, "how long an approved run can still be cancelled; 0s skips it"},
 		{"inventoryBudget", &c.InventoryBudget, "how long an inventory may take"},
 		{"exportBudget", &c.ExportBudget, "how long saving the assets may take, in each round"},

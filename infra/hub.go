@@ -51,6 +51,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	machine := newMachine(stack, config, w, all.versions)
 	newTriggers(stack, config, w, machine, topic)
 	newEventNotices(stack, key, topic)
+	newMonitoring(stack, config, all, machine, topic)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 
 	newOutputs(stack, config, w)
@@ -79,7 +80,7 @@ func newFinishQueue(scope constructs.Construct, notices awssns.Topic) awssqs.Que
 	dead := awssqs.NewQueue(scope, jsii.String("FinishDead"), &awssqs.QueueProps{
 		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
 	})
-	newAlarm(scope, notices, alarms["Unfinished"], "Unfinished", dead.MetricApproximateNumberOfMessagesVisible(nil))
+	newAlarm(scope, notices, "Unfinished", dead.MetricApproximateNumberOfMessagesVisible(nil))
 	return awssqs.NewQueue(scope, jsii.String("FinishDelay"), &awssqs.QueueProps{
 		DeliveryDelay:     seconds(workflow.FinishDelay),
 		VisibilityTimeout: seconds(6 * must(workflow.Lookup("finish-run")).Timeout), // what Lambda asks of a queue that it polls

@@ -212,6 +212,7 @@ func TestRefusedSettings(t *testing.T) {
 		"nobody decides":               {"quorum", "0", "quorum"},
 		"no duration":                  {"coolOff", "soon", "coolOff"},
 		"not a number":                 {"quorum", "many", "quorum"},
+		"a schedule of no account":     {"schedules", "rate(30 days)", "schedules"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -123,7 +123,7 @@ func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.
 			},
 		})
 	}
-	newAlarm(stack, notices, alarms["UndeliveredTriggers"], "UndeliveredTriggers", dead.MetricApproximateNumberOfMessagesVisible(nil))
+	newAlarm(stack, notices, "UndeliveredTriggers", dead.MetricApproximateNumberOfMessagesVisible(nil))
 	if config.ManagementAccount != step.NoOrganization {
 		awsevents.NewCfnEventBusPolicy(stack, jsii.String("FromManagement"), &awsevents.CfnEventBusPolicyProps{
 			StatementId: jsii.String(workflow.Prefix + "-management"),

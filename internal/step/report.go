@@ -175,6 +175,7 @@ func (r *reporting) announce(ctx context.Context) error {
 	if r.Next != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n%s\n", r.Next)
 	}
+	r.Log.InfoContext(ctx, "ended", "outcome", r.Outcome, "account", r.AccountID) // a metric of the stack counts these
 	return r.publish(ctx, fmt.Sprintf("QuickSight closing of %s: %s", cmp.Or(r.AccountID, "an unknown account"), r.Outcome), b.String())
 }
 

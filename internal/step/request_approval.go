@@ -43,6 +43,7 @@ func (e Env) ask(ctx context.Context, in Input) (Result, error) {
 		if err := e.notify(ctx, in, g); err != nil {
 			return Result{}, err
 		}
+		e.Log.InfoContext(ctx, "asked", "waitedHours", clock.Now(ctx).Sub(g.ask.AskedAt).Hours()) // a metric of the stack takes the longest
 	}
 	return in.done(verdict, ListOf()), nil
 }
