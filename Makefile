@@ -17,8 +17,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: replay
-replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline
-	$(UNSUBSCRIBE) replay $(EVENT)
+replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=web to decide in the browser
+	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(EVENT)
 
 .PHONY: $(UNSUBSCRIBE)
 $(UNSUBSCRIBE):

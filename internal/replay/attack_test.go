@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -593,6 +594,46 @@ var attacks = []attack{
 		s.status(s.post(e, map[string]string{"origin": "https://evil.example"}), http.StatusForbidden)
 		s.status(s.post(e, map[string]string{"origin": "null"}), http.StatusForbidden)
 	}},
+	{name: "dns-rebinding-to-the-proxy", do: func(s *siege) {
+		const address = "127.0.0.1:43210"
+		proxy, visit := s.proxy("bob", address)
+		for _, host := range []string{"evil.example:43210", "localhost:43210", "127.0.0.1", "127.0.0.1:43211", "[::1]:43210", ""} {
+			for _, method := range []string{http.MethodGet, http.MethodPost} {
+				if w := visit(method, host, proxy.URL(), "", s.form(s.on(closing.Approve)), nil); w.Code != http.StatusNotFound || len(w.Result().Cookies()) != 0 {
+					s.Errorf("%s of %q: %d", method, host, w.Code)
+				}
+			}
+		}
+	}},
+	{name: "another-browser-at-the-proxy", do: func(s *siege) {
+		const address = "127.0.0.1:43210"
+		proxy, visit := s.proxy("bob", address)
+		form := s.form(s.on(closing.Approve))
+		for _, target := range []string{"http://" + address + "/", proxy.URL() + "x", "http://" + address + "/" + s.folder} {
+			if w := visit(http.MethodGet, address, target, "", "", nil); w.Code != http.StatusNotFound {
+				s.Errorf("%s: %d", target, w.Code)
+			}
+		}
+		if w := visit(http.MethodPost, address, proxy.URL(), "", form, nil); w.Code != http.StatusForbidden {
+			s.Errorf("a post of nobody: %d", w.Code)
+		}
+		w := visit(http.MethodGet, address, proxy.URL(), "", "", nil)
+		cookies := w.Result().Cookies()
+		if w.Code != http.StatusOK || len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteStrictMode {
+			s.Fatalf("the first visitor: %d, %v", w.Code, cookies)
+		}
+		if w := visit(http.MethodGet, address, proxy.URL(), "", "", nil); w.Code != http.StatusForbidden {
+			s.Errorf("the second visitor: %d", w.Code)
+		}
+		if w := visit(http.MethodPost, address, proxy.URL(), "forged", form, nil); w.Code != http.StatusForbidden {
+			s.Errorf("a forged cookie: %d", w.Code)
+		}
+		for _, site := range []string{"cross-site", "same-site"} {
+			if w := visit(http.MethodPost, address, proxy.URL(), cookies[0].Value, form, map[string]string{"Sec-Fetch-Site": site}); w.Code != http.StatusForbidden {
+				s.Errorf("a post from %s: %d", site, w.Code)
+			}
+		}
+	}},
 	{name: "oversized-body", do: func(s *siege) {
 		e := s.prove("bob", s.on(closing.Approve))
 		e.Reason = strings.Repeat("x", 64<<10)
@@ -683,6 +724,30 @@ var attacks = []attack{
 			return nil
 		})
 	}, outcome: closing.OutcomeCancelled},
+}
+
+// proxy is the proxy that somebody has started, and a browser.
+func (s *siege) proxy(who, address string) (*approval.Proxy, func(method, host, target, cookie, body string, header map[string]string) *httptest.ResponseRecorder) {
+	s.Helper()
+	site, err := s.p.site(s.e, who)
+	if err != nil {
+		s.Fatal(err)
+	}
+	proxy := approval.NewProxy(site, s.folder, s.e.ARN, address)
+	return proxy, func(method, host, target, cookie, body string, header map[string]string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(s.ctx, method, target, strings.NewReader(body))
+		r.Host = host
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for name, value := range header {
+			r.Header.Set(name, value)
+		}
+		if cookie != "" {
+			r.AddCookie(&http.Cookie{Name: "unsubscribe", Value: cookie})
+		}
+		w := httptest.NewRecorder()
+		proxy.ServeHTTP(w, r)
+		return w
+	}
 }
 
 // direct invokes a function around the machine, with what a run that was approved and committed would give it.

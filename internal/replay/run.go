@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -22,6 +23,8 @@ type Options struct {
 	PageSize    int               // of every list call; 0: AWS's own sizes
 	Seed        uint64            // of jitter
 	Logs        io.Writer         // the functions' logs; nil: nowhere
+	// AtGate is called when an execution has asked, in place of the story's people; the story goes on once it returns.
+	AtGate func(context.Context, Door) error
 	// For the removal test: a guard, an emulator's rule, a role's permission or a state's retrier that is taken away.
 	WithoutGuard      string
 	WithoutRule       string
@@ -168,7 +171,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	p := &player{
 		story: story, options: o, machine: machine, now: story.World.Now,
 		random: rand.NewPCG(o.Seed, 1),
-		script: newScript(story.Script),
+		script: newScript(played(story.Script, o)),
 	}
 	for _, f := range story.Failures {
 		p.failures = append(p.failures, armedFailure{Failure: f})
@@ -198,6 +201,11 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	p.run.baseline = ids(p.run.Before)
 	p.functions = p.makeFunctions()
 	return p, nil
+}
+
+// played are the lines of a script that nobody else speaks.
+func played(lines []Line, o Options) []Line {
+	return slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return o.AtGate != nil && l.Do.decides() })
 }
 
 // next is when the next thing is due.
@@ -258,6 +266,9 @@ func (p *player) observe() {
 	for i, e := range p.run.Executions {
 		for _, event := range p.script.newEvents(i, e.History()) {
 			p.wake(i+1, event)
+			if p.options.AtGate != nil && entered(event) == gateState {
+				p.halt(e, event.Timestamp)
+			}
 			if ended(event.Type) && event.Type != asl.ExecutionSucceeded {
 				p.finish(e, event.Timestamp)
 			}

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"runtime"
 	"strings"
 	"time"
 
@@ -20,6 +23,7 @@ type decideCommand struct {
 	Closing string `arg:"" help:"The closing, as the request for approval names it: s3://BUCKET/closings/ACCOUNT/RUN"`
 	Reason  string `help:"Why. A rejection and a cancel need one." placeholder:"TEXT"`
 	Name    string `help:"The QuickSight account's name, instead of being asked for it (the account id, where it has no name)." placeholder:"NAME"`
+	Web     bool   `help:"Decide in the browser, by way of a proxy on this machine that signs with your credentials."`
 	JSON    bool   `help:"Print one JSON object."`
 }
 
@@ -31,7 +35,7 @@ func (c *decideCommand) Run(s *surroundings) error {
 	}
 	prefix = strings.TrimSuffix(prefix, "/") + "/"
 	verdict := closing.Verdict(s.verb)
-	if verdict != closing.Approve && c.Reason == "" {
+	if verdict != closing.Approve && c.Reason == "" && !c.Web {
 		return &failure{exitUsage, fmt.Errorf("to %s needs a reason: --reason", verdict)}
 	}
 	cfg, err := c.load(s.ctx)
@@ -60,13 +64,16 @@ func (c *decideCommand) Run(s *surroundings) error {
 	if plan.Digest != ask.Digest {
 		return fmt.Errorf("the plan's digest is %s, and %s is asked about; nothing was decided", plan.Digest, ask.Digest)
 	}
-	printPlan(s.stderr, plan)
-	for _, d := range ask.Difference {
-		fmt.Fprintln(s.stderr, "since the last round:", d)
-	}
 	site, err := approval.NewSite(ask, cfg, time.Now)
 	if err != nil {
 		return err
+	}
+	if c.Web {
+		return decideInBrowser(s, site, prefix, execution)
+	}
+	printPlan(s.stderr, plan)
+	for _, d := range ask.Difference {
+		fmt.Fprintln(s.stderr, "since the last round:", d)
 	}
 	d := approval.Decision{Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason}
 	if verdict == closing.Approve {
@@ -101,4 +108,26 @@ func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) (string, err
 		return "", fmt.Errorf("%q is not %s; nothing was decided", typed, what)
 	}
 	return typed, nil
+}
+
+// decideInBrowser shows the page until a decision is taken. The address is for the person's own browser.
+func decideInBrowser(s *surroundings, site approval.Site, folder, execution string) error {
+	verdict, err := approval.ServeWeb(s.ctx, site, folder, execution, func(url string) {
+		fmt.Fprintln(s.stderr, "Decide at", url)
+		openBrowser(s.ctx, url)
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.stdout, "decided:", verdict)
+	return nil
+}
+
+// openBrowser opens an address where the system can. Where it cannot, the address was printed.
+func openBrowser(ctx context.Context, url string) {
+	command := map[string][]string{"darwin": {"open"}, "windows": {"rundll32", "url.dll,FileProtocolHandler"}}[runtime.GOOS]
+	if command == nil {
+		command = []string{"xdg-open"}
+	}
+	_ = exec.CommandContext(ctx, command[0], append(command[1:], url)...).Start() //nolint:gosec // an address of our own making
 }
