@@ -178,10 +178,13 @@ type exit struct{ assigned *object }
 type iteration int
 
 // History gives all events so far.
-func (e *Execution) History() []Event {
-	out := make([]Event, len(e.events))
-	for i := range e.events {
-		out[i] = e.events[i].render(i + 1)
+func (e *Execution) History() []Event { return e.HistorySince(0) }
+
+// HistorySince gives the events behind the first n.
+func (e *Execution) HistorySince(n int) []Event {
+	out := make([]Event, 0, len(e.events)-n)
+	for i := n; i < len(e.events); i++ {
+		out = append(out, e.events[i].render(i+1))
 	}
 	return out
 }

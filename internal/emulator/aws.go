@@ -33,7 +33,7 @@ type AWS struct {
 	pageSize  int
 
 	world       *World
-	earlier     *World // before the last change; nil: nothing has changed
+	earlier     []byte // the world before the last change, without buckets, as JSON; nil: nothing has changed
 	assumptions map[string]string
 	consulted   map[string]bool // assumptions
 	without     map[string]bool
@@ -108,7 +108,7 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		return nil, fmt.Errorf("emulator: copying the world: %w", err)
 	}
 	c := &AWS{
-		earlier:     a.earlier, // whoever looks at it copies it
+		earlier:     a.earlier,
 		world:       world,
 		assumptions: maps.Clone(a.assumptions),
 		consulted:   maps.Clone(a.consulted),

@@ -31,8 +31,11 @@ type Call struct {
 
 // Journal returns every call in the order of answers, refused ones too. Calls that a Lambda function makes come before the
 // Invoke that ran it; all other calls are served one at a time.
-func (a *AWS) Journal() []Call {
+func (a *AWS) Journal() []Call { return a.JournalSince(0) }
+
+// JournalSince returns the calls behind the first n.
+func (a *AWS) JournalSince(n int) []Call {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Clone(a.journal)
+	return slices.Clone(a.journal[n:])
 }

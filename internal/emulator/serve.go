@@ -134,7 +134,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	case fault != nil && fault.Stale && !call.Mutating && a.earlier != nil:
 		result, err = a.performStale(r, in, sig)
 	case call.Mutating:
-		earlier := a.world.mustClone()
+		earlier := a.world.withoutBuckets()
 		if result, err = a.perform(r, in, sig); err == nil {
 			a.earlier = earlier
 		}
@@ -239,8 +239,17 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 func (a *AWS) performStale(r *request, in *http.Request, sig signature) (any, error) {
 	present := a.world
 	defer func() { a.world = present }()
-	a.world = a.earlier.mustClone()
-	a.world.Sessions = present.Sessions
+	var earlier World
+	if err := json.Unmarshal(a.earlier, &earlier); err != nil {
+		return nil, fmt.Errorf("reading the world as it was: %w", err)
+	}
+	for id, account := range earlier.Accounts {
+		if now := present.Accounts[id]; now != nil {
+			account.Buckets = now.Buckets // S3 alone is strongly consistent
+		}
+	}
+	earlier.Sessions = present.Sessions
+	a.world = &earlier
 	return a.perform(r, in, sig)
 }
 

@@ -117,6 +117,22 @@ func (w *World) mustClone() *World {
 	return c
 }
 
+// withoutBuckets is the world's JSON less S3's objects, which are most of a run's bytes.
+func (w *World) withoutBuckets() []byte {
+	slim := *w
+	slim.Accounts = make(map[string]*Account, len(w.Accounts))
+	for id, account := range w.Accounts {
+		copied := *account
+		copied.Buckets = nil
+		slim.Accounts[id] = &copied
+	}
+	data, err := json.Marshal(&slim)
+	if err != nil {
+		panic(fmt.Sprintf("emulator: copying the world: %v", err)) // see mustClone
+	}
+	return data
+}
+
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 // complete checks the world and fills in defaults; it may run again on a complete world.

@@ -72,7 +72,10 @@ func (p *player) console(name string) (*sfn.Client, error) {
 
 // credentialsOf is the configuration with which a person of the world signs.
 func (p *player) credentialsOf(name string) (aws.Config, error) {
-	who := person(p.aws.World(), name)
+	who := person(p.run.Before, name)
+	if who == nil { // somebody whom the script has brought in
+		who = person(p.aws.World(), name)
+	}
 	if who == nil {
 		return aws.Config{}, fmt.Errorf("the world has no principal named %q", name)
 	}

@@ -264,7 +264,7 @@ func (p *player) schedule(at time.Time, do func(context.Context, *player) error)
 // observe looks at what happened since it last looked, and makes the appointments that follow from it.
 func (p *player) observe() {
 	for i, e := range p.run.Executions {
-		for _, event := range p.script.newEvents(i, e.History()) {
+		for _, event := range p.script.newEvents(i, e) {
 			p.wake(i+1, event)
 			if p.options.AtGate != nil && entered(event) == gateState {
 				p.halt(e, event.Timestamp)
@@ -274,7 +274,7 @@ func (p *player) observe() {
 			}
 		}
 	}
-	for _, call := range p.script.newCalls(p.aws.Journal()) {
+	for _, call := range p.script.newCalls(p.aws) {
 		if call.Done {
 			p.keepCommit(call)
 			p.wakeCall(call)

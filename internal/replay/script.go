@@ -29,18 +29,18 @@ func newScript(lines []Line) script {
 }
 
 // newEvents returns the events of the execution with this index that nobody has looked at.
-func (s *script) newEvents(execution int, history []asl.Event) []asl.Event {
-	for len(s.events) <= execution {
+func (s *script) newEvents(i int, e *Execution) []asl.Event {
+	for len(s.events) <= i {
 		s.events = append(s.events, 0)
 	}
-	fresh := history[s.events[execution]:]
-	s.events[execution] = len(history)
+	fresh := e.HistorySince(s.events[i])
+	s.events[i] += len(fresh)
 	return fresh
 }
 
-func (s *script) newCalls(journal []emulator.Call) []emulator.Call {
-	fresh := journal[s.calls:]
-	s.calls = len(journal)
+func (s *script) newCalls(aws *emulator.AWS) []emulator.Call {
+	fresh := aws.JournalSince(s.calls)
+	s.calls += len(fresh)
 	return fresh
 }
 
