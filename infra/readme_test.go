@@ -2,8 +2,14 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Ensure that the README's table of settings is the code's.
@@ -26,4 +32,37 @@ func TestReadmeIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	current(t, "../README.md", bytes.Join([][]byte{before, begin, table.Bytes(), end, after}, nil))
+}
+
+// Ensure that the runbook has a line for every alarm, every notice and every error code, and none for what is no more.
+func TestRunbookIsComplete(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, runbook, found := strings.Cut(string(readme), "\n## Runbook\n")
+	if !found {
+		t.Fatal("README.md has no runbook")
+	}
+	runbook, _, _ = strings.Cut(runbook, "\n## ")
+	var got []string
+	for _, line := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(runbook, -1) {
+		got = append(got, line[1])
+	}
+	want := slices.Collect(maps.Keys(alarms))
+	for _, n := range eventNotices() {
+		want = append(want, n.name)
+	}
+	codes, err := os.ReadFile("../internal/closing/error.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range regexp.MustCompile(`"(Closing\.\w+)"`).FindAllStringSubmatch(string(codes), -1) {
+		want = append(want, code[1])
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
 }
