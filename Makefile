@@ -63,14 +63,18 @@ synth: need-node build ## write the CloudFormation templates to build/cdk.out, a
 	@rm -rf $(BUILD)/cdk.out
 	$(GO) run ./infra -out $(BUILD)/cdk.out -functions $(DIST)
 	$(GO) run ./infra -target-template $(BUILD)/quicksight-unsubscribe-target.json
-	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-target.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
+	$(GO) run ./infra -organization-template $(BUILD)/quicksight-unsubscribe-organization.json
+	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-*.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
 
 .PHONY: deploy diff destroy
 deploy: need-node build ## deploy the stacks with the credentials of the shell; CONTEXT="-c name=value ..."
 	$(CDK) deploy --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT) --all
 diff: need-node build ## what a deploy would change
 	$(CDK) diff --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT)
-destroy: need-node build ## remove the stacks; the record's bucket and its key stay
+destroy: need-node build ## remove the stacks, and say what stays
+	@echo "Stays: the record's bucket and the one of its access log, their key, the published versions of the functions, the parameters' history,"
+	@echo "the roles in target accounts that a StackSet or a pipeline has deployed, and the organization stack of the management account."
+	@echo "Running closings are stopped: unsubscribe list --open names them. Termination protection of the stacks must be off."
 	$(CDK) destroy --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT) --all
 
 .PHONY: golden

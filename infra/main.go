@@ -1,5 +1,5 @@
-// Command infra is the CDK app: the hub stack, which closes accounts, and the target stack, with the roles that each account that is to
-// be closed must have. It writes its cloud assembly by itself; the CDK's command line is needed only to deploy it.
+// Command infra is the CDK app: the hub stack, which closes accounts, the target stack, with the roles that each account that is to
+// be closed must have, and the small one of the management account. It writes its cloud assembly by itself; the CDK's command line is needed only to deploy it.
 package main
 
 import (
@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -16,9 +18,10 @@ func main() {
 	out := flag.String("out", "", "write the cloud assembly to `DIR`; default: where the CDK's command line says, else cdk.out")
 	built := flag.String("functions", "build/functions", "take the functions' binaries, <function>/bootstrap, from `DIR`")
 	target := flag.String("target-template", "", "write only the target stack, as one plain CloudFormation file, to `PATH`")
+	organization := flag.String("organization-template", "", "write only the management account's stack, as one plain CloudFormation file, to `PATH`")
 	context := flag.Bool("context", false, "print the table of the context values, as Markdown")
 	flag.Parse()
-	err := run(os.Stdout, *out, *built, *target, *context)
+	err := run(os.Stdout, *out, *built, *target, *organization, *context)
 	jsii.Close()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
@@ -26,12 +29,14 @@ func main() {
 	}
 }
 
-func run(w io.Writer, out, built, target string, context bool) error {
+func run(w io.Writer, out, built, target, organization string, context bool) error {
 	switch {
 	case context:
 		return writeSettings(w)
 	case target != "":
-		return writeTarget(target)
+		return writePlain(newTarget, target)
+	case organization != "":
+		return writePlain(newOrganization, organization)
 	}
 	if out == "" && os.Getenv("CDK_OUTDIR") == "" {
 		out = "cdk.out"
@@ -43,15 +48,15 @@ func run(w io.Writer, out, built, target string, context bool) error {
 	return nil
 }
 
-// writeTarget writes the target stack's template to a file that needs no CDK.
-func writeTarget(path string) error {
+// writePlain writes a stack's template to a file that needs no CDK.
+func writePlain(newStack func(constructs.Construct, configuration) awscdk.Stack, path string) error {
 	dir, err := os.MkdirTemp("", "quicksight-unsubscribe-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	app := newApp(&dir, nil)
-	stack := newTarget(app, configure(app.Node()))
+	stack := newStack(app, configure(app.Node()))
 	text, err := os.ReadFile(*app.Synth(nil).GetStackByName(stack.StackName()).TemplateFullPath())
 	if err != nil {
 		return err
