@@ -2,12 +2,14 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -50,13 +52,26 @@ func met(t *testing.T, run *Run) {
 	}
 }
 
+// runs are the stories as they stand, by name, each played once for all tests that only look.
+var runs sync.Map
+
+func played(t *testing.T, s *Story) *Run {
+	t.Helper()
+	once, _ := runs.LoadOrStore(s.Name, sync.OnceValues(func() (*Run, error) { return Play(context.Background(), s, Options{}) }))
+	run, err := once.(func() (*Run, error))()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
 // Ensure every story comes out as it says.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	for _, s := range stories(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			play(t, s, Options{})
+			met(t, played(t, s))
 		})
 	}
 }
