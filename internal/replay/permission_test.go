@@ -37,7 +37,7 @@ func TestEveryPermissionIsNeeded(t *testing.T) {
 		for _, s := range stories(t) {
 			t.Run(s.Name, func(t *testing.T) {
 				t.Parallel()
-				grants := played(t, s).aws.Grants()
+				grants := asWritten(t, s).aws.Grants()
 				lock.Lock()
 				defer lock.Unlock()
 				for _, g := range grants {

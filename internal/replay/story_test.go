@@ -52,10 +52,10 @@ func met(t *testing.T, run *Run) {
 	}
 }
 
-// runs are the stories as they stand, by name, each played once for all tests that only look.
+// runs are the runs of the stories as they are written, by name, each played once for all tests that only look.
 var runs sync.Map
 
-func played(t *testing.T, s *Story) *Run {
+func asWritten(t *testing.T, s *Story) *Run {
 	t.Helper()
 	once, _ := runs.LoadOrStore(s.Name, sync.OnceValues(func() (*Run, error) { return Play(context.Background(), s, Options{}) }))
 	run, err := once.(func() (*Run, error))()
@@ -71,7 +71,7 @@ func TestStories(t *testing.T) {
 	for _, s := range stories(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			met(t, played(t, s))
+			met(t, asWritten(t, s))
 		})
 	}
 }
