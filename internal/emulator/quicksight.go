@@ -164,7 +164,7 @@ func (r *request) quickSightARN(resource string) string {
 	return "arn:aws:quicksight:" + r.region + ":" + r.account + ":" + resource
 }
 
-var quickSightOperations = merge(quickSightAccountOperations, quickSightNamespaceOperations, quickSightAssetOperations, quickSightConnectionOperations, quickSightExportOperations)
+var quickSightOperations = merge(quickSightAccountOperations, quickSightNamespaceOperations, quickSightAssetOperations, quickSightConnectionOperations, quickSightExportOperations, quickSightImportOperations)
 
 const (
 	identityRegionPage = "https://github.com/ministryofjustice/modernisation-platform/issues/9789"

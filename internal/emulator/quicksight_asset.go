@@ -21,6 +21,7 @@ type QuickSightRegion struct {
 	VPCConnections []*VPCConnection `json:"vpcConnections,omitempty"`
 	Keys           []RegisteredKey  `json:"keys,omitempty"` // customer managed keys
 	ExportJobs     []*ExportJob     `json:"exportJobs,omitempty"`
+	ImportJobs     []*ImportJob     `json:"importJobs,omitempty"`
 }
 
 // RegisteredKey is a customer managed key of KMS.

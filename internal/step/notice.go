@@ -53,6 +53,10 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 	for _, c := range destroyed(m) {
 		line("  %s", c)
 	}
+	line("What follows from it:")
+	for _, c := range closing.Consequences(m) {
+		line("  %s", c.What)
+	}
 	line("Plan: %s%s", bucket, ask.PlanKey)
 	line("Digest: %s", ask.Digest)
 	line("")

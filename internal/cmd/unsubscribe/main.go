@@ -24,16 +24,17 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Plan    planCommand   `cmd:"" help:"Show what closing an account would destroy, read-only and without any deployment."`
-	Close   closeCommand  `cmd:"" help:"Start the closing of an account."`
-	Approve decideCommand `cmd:"" help:"Approve the plan of a closing."`
-	Reject  decideCommand `cmd:"" help:"Reject the plan of a closing."`
-	Cancel  decideCommand `cmd:"" help:"Cancel an approved closing before its point of no return."`
-	List    listCommand   `cmd:"" help:"List all closings: where they are, whom they wait for, and what cannot be undone any more."`
-	Status  statusCommand `cmd:"" help:"Show a closing, state by state."`
-	Retry   retryCommand  `cmd:"" help:"Go on with an account's last closing: redrive it, or start a fresh one for what remains."`
-	Report  reportCommand `cmd:"" help:"Print the report of a closing."`
-	Replay  replayCommand `cmd:"" help:"Replay stories against the embedded AWS."`
+	Plan    planCommand    `cmd:"" help:"Show what closing an account would destroy, read-only and without any deployment."`
+	Close   closeCommand   `cmd:"" help:"Start the closing of an account."`
+	Approve decideCommand  `cmd:"" help:"Approve the plan of a closing."`
+	Reject  decideCommand  `cmd:"" help:"Reject the plan of a closing."`
+	Cancel  decideCommand  `cmd:"" help:"Cancel an approved closing before its point of no return."`
+	List    listCommand    `cmd:"" help:"List all closings: where they are, whom they wait for, and what cannot be undone any more."`
+	Status  statusCommand  `cmd:"" help:"Show a closing, state by state."`
+	Retry   retryCommand   `cmd:"" help:"Go on with an account's last closing: redrive it, or start a fresh one for what remains."`
+	Report  reportCommand  `cmd:"" help:"Print the report of a closing."`
+	Restore restoreCommand `cmd:"" help:"Import what was saved of a closed account into a new one."`
+	Replay  replayCommand  `cmd:"" help:"Replay stories against the embedded AWS."`
 }
 
 // failure is an error with the exit code that goes with it.

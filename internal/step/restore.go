@@ -1,0 +1,146 @@
+package step
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight"
+	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+)
+
+// maxImport is the largest bundle that an import takes in its request.
+// https://docs.aws.amazon.com/quicksight/latest/APIReference/API_AssetBundleImportSource.html
+const maxImport = 20 << 20
+
+// Restored is what came back of a closed account, and what did not.
+type Restored struct {
+	Imported []closing.Saved      // bundles
+	Refused  []closing.Unsaved    // bundles that QuickSight did not import, by name, in its words
+	Manual   []closing.Saved      // descriptions: to be made again by hand, or by a script, from what they say
+	Lost     []closing.Impossible // never saved
+	Failed   []closing.Unsaved    // could not be saved
+}
+
+// CommittedManifest reads the manifest that a run's commit names, and that it is the very one.
+func CommittedManifest(ctx context.Context, folder *record.Folder) (closing.Manifest, error) {
+	commit, err := folder.Commit(ctx)
+	if errors.Is(err, record.ErrNotFound) {
+		return closing.Manifest{}, fmt.Errorf("this run has deleted nothing: it has no commit: %w", err)
+	}
+	if err != nil {
+		return closing.Manifest{}, err
+	}
+	m, err := folder.Manifest(ctx, commit.Round, commit.Digest)
+	if err != nil {
+		return closing.Manifest{}, fmt.Errorf("read what was saved: %w", err)
+	}
+	if m.Sum() != commit.Manifest {
+		return closing.Manifest{}, closing.Errorf(closing.RecordInvalid, "the manifest is not the one that was committed; nothing was imported").
+			WithHint("look at who wrote %s, and take the version that has the digest %s", folder.Key(record.ManifestName(commit.Round)), commit.Manifest)
+	}
+	return m, nil
+}
+
+// Restore imports the bundles of a manifest into a QuickSight account, each into the region that it is of; region limits it to one.
+// What refers to another bundle's assets may be refused before those are there: refused bundles are tried again as long as others
+// come in. Nothing that is there is deleted; an asset with the same id is replaced.
+func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, target aws.Config, account, region string, tell func(string)) (Restored, error) {
+	out := Restored{Manual: m.Described, Lost: m.Impossible, Failed: m.Failed}
+	var waiting []closing.Saved
+	for _, s := range m.Exported {
+		if region == "" || s.Region == region {
+			waiting = append(waiting, s)
+		}
+	}
+	for pass := 1; len(waiting) > 0; pass++ {
+		var refused []closing.Saved
+		out.Refused = nil
+		for _, s := range waiting {
+			why, err := importBundle(ctx, folder, s, target, account, pass)
+			if err != nil {
+				return out, err
+			}
+			if why != "" {
+				refused = append(refused, s)
+				out.Refused = append(out.Refused, closing.Unsaved{ARN: s.Name, Code: "FAILED", Message: why})
+				continue
+			}
+			out.Imported = append(out.Imported, s)
+			tell(fmt.Sprintf("imported %s: %d assets into %s", s.Name, len(s.ARNs), s.Region))
+		}
+		if len(refused) == len(waiting) {
+			return out, nil
+		}
+		waiting = refused
+	}
+	return out, nil
+}
+
+// importBundle imports one bundle and waits for the end of the job; refused is why it failed.
+func importBundle(ctx context.Context, folder *record.Folder, s closing.Saved, target aws.Config, account string, pass int) (refused string, err error) {
+	bundle, err := verified(ctx, folder, s)
+	if err != nil {
+		return "", err
+	}
+	api := quickSightIn(target, s.Region)
+	id := fmt.Sprintf("restore-%s-%d", strings.TrimSuffix(path.Base(s.Name), bundleExtension), pass)
+	_, err = api.StartAssetBundleImportJob(ctx, &quicksight.StartAssetBundleImportJobInput{
+		AwsAccountId: &account, AssetBundleImportJobId: &id, AssetBundleImportSource: &types.AssetBundleImportSource{Body: bundle},
+	})
+	if r := refusalOf(err); err != nil && r.code != "ConflictException" { // an interrupted restore has started it
+		return "", fmt.Errorf("import %s into %s: %w", s.Name, s.Region, err)
+	}
+	for {
+		job, err := api.DescribeAssetBundleImportJob(ctx, &quicksight.DescribeAssetBundleImportJobInput{AwsAccountId: &account, AssetBundleImportJobId: &id})
+		if err != nil {
+			return "", fmt.Errorf("follow the import of %s: %w", s.Name, err)
+		}
+		switch job.JobStatus {
+		case types.AssetBundleImportJobStatusSuccessful:
+			return "", nil
+		case types.AssetBundleImportJobStatusFailed, types.AssetBundleImportJobStatusFailedRollbackCompleted, types.AssetBundleImportJobStatusFailedRollbackError:
+			why := []string{string(job.JobStatus)}
+			for _, e := range job.Errors {
+				why = append(why, strings.TrimSpace(aws.ToString(e.Arn)+" "+aws.ToString(e.Message)))
+			}
+			return strings.Join(why, "; "), nil
+		default:
+			if err := clock.Sleep(ctx, 5*time.Second); err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+// verified reads a bundle and holds it against the manifest.
+func verified(ctx context.Context, folder *record.Folder, s closing.Saved) ([]byte, error) {
+	body, err := folder.Backup(ctx, s.Name)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", folder.Key(s.Name), err)
+	}
+	defer body.Close() //nolint:errcheck // it is read to its end, or not used
+	bundle, err := io.ReadAll(io.LimitReader(body, maxImport+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", folder.Key(s.Name), err)
+	}
+	if len(bundle) > maxImport {
+		return nil, fmt.Errorf("%s is larger than the %d MB that an import takes in its request; import it from S3 with aws quicksight start-asset-bundle-import-job", folder.Key(s.Name), maxImport>>20)
+	}
+	if sum := sha256.Sum256(bundle); hex.EncodeToString(sum[:]) != s.SHA256 {
+		return nil, closing.Errorf(closing.RecordInvalid, "%s is not what was saved: its SHA-256 is not %s; it was not imported", folder.Key(s.Name), s.SHA256).
+			WithHint("take the object's first version")
+	}
+	return bundle, nil
+}
