@@ -34,9 +34,10 @@ func newTarget(app constructs.Construct, config configuration) awscdk.Stack {
 
 	reads := targetActions(func(op operation.Operation) bool { return !op.Mutating && !slices.Contains(exports, op.Name) }, "quicksight", "ds", "ec2")
 	newTargetRole(stack, step.RoleRead, w.trust(hub, workflow.Read), "Reads what closing would destroy, and what is left",
-		statement(append(reads, "cloudtrail:LookupEvents"), "*"),
+		statement(append(reads, "cloudtrail:LookupEvents"), "*"), allowAll(step.WorkloadReads()),
 		allow("iam:GetRole", w.own(step.RoleClose)), allow("iam:SimulatePrincipalPolicy", w.own(step.RoleClose)))
 	newTargetRole(stack, step.RoleClose, w.trust(hub, workflow.Close), "Closes QuickSight; every session of it is narrowed to its next acts",
+		allowAll(step.WorkloadReads()),
 		// On everything, since which directory and VPC it will be is not known; and IAM's simulator, which the preflight asks, doubts
 		// whatever is limited to ARNs.
 		statement(append(targetActions(func(operation.Operation) bool { return true }, "quicksight", "ds", "ec2"), "ds:UnauthorizeApplication"), "*"))
@@ -49,6 +50,16 @@ var exports = strings.Fields(`StartAssetBundleExportJob DescribeAssetBundleExpor
 	DescribeCustomPermissions DescribeBrand DescribeIAMPolicyAssignment ListGroupMemberships
 	DescribeDashboardDefinition DescribeAnalysisDefinition DescribeDataSet DescribeDataSource DescribeFolder DescribeTheme
 	DescribeRefreshSchedule DescribeVPCConnection`)
+
+// allowAll allows operations of the operation table on everything: what they list has no ARNs that anybody knows before.
+func allowAll(operations []string) awsiam.PolicyStatement {
+	var actions []string
+	for _, op := range operations {
+		service, name, _ := strings.Cut(op, ":")
+		actions = append(actions, must(operation.Lookup(service, name)).IAM()...)
+	}
+	return statement(actions, "*")
+}
 
 // targetActions are the IAM actions of the operations of some services.
 func targetActions(which func(operation.Operation) bool, services ...string) []string {

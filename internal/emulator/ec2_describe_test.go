@@ -47,18 +47,20 @@ func TestDescribe(t *testing.T) {
 		`DescribeVpnGateways {"Filters": [{"Name": "attachment.vpc-id", "Values": ["vpc-1"]}]}`:                  "vgw-1",
 		`DescribeVpnConnections`: "vpn-1",
 		`DescribeTransitGatewayVpcAttachments {"Filters": [{"Name": "vpc-id", "Values": ["vpc-2"]}]}`: "tgw-attach-1",
-		`DescribeCarrierGateways`:                                                     "cagw-1",
-		`DescribeInstanceConnectEndpoints`:                                            "eice-1",
-		`DescribeClientVpnEndpoints`:                                                  "cvpn-endpoint-1",
-		`DescribeDhcpOptions {"DhcpOptionsIds": ["dopt-1"]}`:                          "dopt-1",
-		`DescribeFlowLogs {"Filter": [{"Name": "resource-id", "Values": ["vpc-1"]}]}`: "fl-1",
-		`DescribeVpcAttribute {"VpcId": "vpc-1", "Attribute": "enableDnsSupport"}`:    "vpc-1",
-		`DescribeRegions {"RegionNames": ["eu-west-1"]}`:                              "eu-west-1",
-		`DescribeDirectories`:                                                         "d-0123456789 d-1111111111 d-2222222222",
-		`DescribeSnapshots {"DirectoryId": "d-0123456789"}`:                           "s-0123456789",
-		`DescribeTrusts {"DirectoryId": "d-1111111111"}`:                              derivedID("t", "d-1111111111", "other.example.com")[:12],
-		`DescribeSharedDirectories {"OwnerDirectoryId": "d-1111111111"}`:              derivedID("d", "d-1111111111", "999988887777")[:12],
-		`ListTagsForResource {"ResourceId": "d-0123456789"}`:                          "team",
+		`DescribeCarrierGateways`:                                                              "cagw-1",
+		`DescribeInstanceConnectEndpoints`:                                                     "eice-1",
+		`DescribeClientVpnEndpoints`:                                                           "cvpn-endpoint-1",
+		`DescribeDhcpOptions {"DhcpOptionsIds": ["dopt-1"]}`:                                   "dopt-1",
+		`DescribeVpcBlockPublicAccessExclusions`:                                               "vpcbpa-exclude-1",
+		`DescribeVpcEncryptionControls {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}]}`: "vpcec-1",
+		`DescribeFlowLogs {"Filter": [{"Name": "resource-id", "Values": ["vpc-1"]}]}`:          "fl-1",
+		`DescribeVpcAttribute {"VpcId": "vpc-1", "Attribute": "enableDnsSupport"}`:             "vpc-1",
+		`DescribeRegions {"RegionNames": ["eu-west-1"]}`:                                       "eu-west-1",
+		`DescribeDirectories`:                                                                  "d-0123456789 d-1111111111 d-2222222222",
+		`DescribeSnapshots {"DirectoryId": "d-0123456789"}`:                                    "s-0123456789",
+		`DescribeTrusts {"DirectoryId": "d-1111111111"}`:                                       derivedID("t", "d-1111111111", "other.example.com")[:12],
+		`DescribeSharedDirectories {"OwnerDirectoryId": "d-1111111111"}`:                       derivedID("d", "d-1111111111", "999988887777")[:12],
+		`ListTagsForResource {"ResourceId": "d-0123456789"}`:                                   "team",
 	}
 	for call, want := range tests {
 		for _, size := range []int{0, 1} {
@@ -141,7 +143,7 @@ func identity(v reflect.Value) string {
 	for _, name := range []string{
 		own + "Id", "GroupId", "EgressOnlyInternetGatewayId", "InternetGatewayId", "NatGatewayId", "AllocationId", "VpcEndpointId", "InstanceId", "VpcPeeringConnectionId",
 		"VpnConnectionId", "VpnGatewayId", "TransitGatewayAttachmentId", "CarrierGatewayId", "InstanceConnectEndpointId", "ClientVpnEndpointId", "FlowLogId",
-		"NetworkInterfaceId", "DhcpOptionsId", "RegionName", "OwnerDirectoryId", "DirectoryId", "SubnetId", "VpcId", "Key",
+		"NetworkInterfaceId", "DhcpOptionsId", "ExclusionId", "VpcEncryptionControlId", "RegionName", "OwnerDirectoryId", "DirectoryId", "SubnetId", "VpcId", "Key",
 	} {
 		if field := v.FieldByName(name); field.IsValid() && field.Kind() == reflect.Pointer && !field.IsNil() {
 			return field.Elem().String()
@@ -315,6 +317,12 @@ func TestForeignClient(t *testing.T) {
 		{"ec2 describe-network-interfaces --filters Name=vpc-id,Values=vpc-2 --query NetworkInterfaces[].InterfaceType", "interface transit_gateway"},
 		{"ec2 describe-subnets --query Subnets[].SubnetId", "subnet-1 subnet-2 subnet-3"},
 		{"ec2 delete-vpc --vpc-id vpc-1", "DependencyViolation"},
+		{"rds describe-db-instances --query DBInstances[].DomainMemberships[].Domain", "d-0123456789"},
+		{"transfer describe-server --server-id s-0123456789abcdef0 --query Server.IdentityProviderDetails.DirectoryId", "d-0123456789"},
+		{"network-firewall list-firewalls --query Firewalls[].FirewallName", "wall"},
+		{"ecs describe-services --cluster web --services web --query services[].networkConfiguration.awsvpcConfiguration.subnets[]", "subnet-1"},
+		{"lambda list-functions --query Functions[].VpcConfig.VpcId", "vpc-1"},
+		{"vpc-lattice list-resource-gateways --query items[].vpcIdentifier", "vpc-1"},
 		{"ds describe-directories --query DirectoryDescriptions[].DirectoryId", "d-0123456789 d-1111111111 d-2222222222"},
 	} {
 		t.Run(test.giveCommand, func(t *testing.T) {

@@ -3,15 +3,18 @@ package emulator
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 var ec2VPCOperations = map[string]op{
-	"DescribeVpcs":         vpcKind.describe(),
-	"DescribeVpcAttribute": {required: []string{"VpcId", "Attribute"}, run: describeVPCAttribute},
-	"DescribeSubnets":      subnetKind.describe(),
-	"DescribeDhcpOptions":  dhcpOptionsKind.describe(),
-	"DeleteSubnet":         subnetKind.remove(xmlReturn{true}),
-	"DeleteVpc":            vpcKind.act(deleteVPC),
+	"DescribeVpcs":                           vpcKind.describe(),
+	"DescribeVpcAttribute":                   {required: []string{"VpcId", "Attribute"}, run: describeVPCAttribute},
+	"DescribeSubnets":                        subnetKind.describe(),
+	"DescribeDhcpOptions":                    dhcpOptionsKind.describe(),
+	"DescribeVpcBlockPublicAccessExclusions": publicAccessExclusionKind.describe(),
+	"DescribeVpcEncryptionControls":          encryptionControlKind.describe(),
+	"DeleteSubnet":                           subnetKind.remove(xmlReturn{true}),
+	"DeleteVpc":                              vpcKind.act(deleteVPC),
 }
 
 var vpcKind = kind[*VPC]{
@@ -190,4 +193,43 @@ type xmlDHCPOption struct {
 
 type xmlValue struct {
 	Value string `xml:"value"`
+}
+
+var publicAccessExclusionKind = kind[*PublicAccessExclusion]{
+	arn: "vpc-block-public-access-exclusion", noun: "exclusion", id: "ExclusionId", notFound: "InvalidVpcBlockPublicAccessExclusionId.NotFound", set: "vpcBlockPublicAccessExclusionSet",
+	list: func(n *Network) list[*PublicAccessExclusion] { return n.PublicAccessExclusions },
+	wire: func(r *request, e *PublicAccessExclusion) any {
+		of, _, _ := strings.Cut(e.Target, "-")
+		return xmlPublicAccessExclusion{e.ID, "allow-bidirectional", ec2ARN(r, of, e.Target), e.State, xmlTags(e.Tags)}
+	},
+}
+
+type xmlPublicAccessExclusion struct {
+	ID    string   `xml:"exclusionId"`
+	Mode  string   `xml:"internetGatewayExclusionMode"`
+	ARN   string   `xml:"resourceArn"`
+	State string   `xml:"state"`
+	Tags  []xmlTag `xml:"tagSet>item"`
+}
+
+var encryptionControlKind = kind[*EncryptionControl]{
+	arn: "vpc-encryption-control", noun: "vpcEncryptionControl", id: "VpcEncryptionControlId", notFound: "InvalidVpcEncryptionControlId.NotFound", set: "vpcEncryptionControlSet",
+	list: func(n *Network) list[*EncryptionControl] { return n.EncryptionControls },
+	filters: func(_ *request, e *EncryptionControl) map[string][]string {
+		return map[string][]string{
+			"vpc-id": {e.VPC},
+			"state":  {e.State},
+		}
+	},
+	wire: func(_ *request, e *EncryptionControl) any {
+		return xmlEncryptionControl{e.ID, e.VPC, "monitor", e.State, xmlTags(e.Tags)}
+	},
+}
+
+type xmlEncryptionControl struct {
+	ID    string   `xml:"vpcEncryptionControlId"`
+	VPC   string   `xml:"vpcId"`
+	Mode  string   `xml:"mode"`
+	State string   `xml:"state"`
+	Tags  []xmlTag `xml:"tagSet>item"`
 }

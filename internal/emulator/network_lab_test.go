@@ -100,7 +100,11 @@ func one(more string) string {
 const subnet = `, "subnets": [{"id": "subnet-1", "vpc": "vpc-1"}]`
 
 // full is a network with one of everything.
-const full = `"network": {"us-east-1": {
+const full = `"workloads": [
+		{"service": "rds", "id": "orders", "directory": "d-0123456789"}, {"service": "transfer", "id": "s-0123456789abcdef0", "directory": "d-0123456789"},
+		{"service": "network-firewall", "id": "wall", "vpc": "vpc-1"}, {"service": "ecs", "id": "web", "subnets": ["subnet-1"]},
+		{"service": "lambda", "id": "f", "vpc": "vpc-1", "subnets": ["subnet-1"]}, {"service": "vpc-lattice", "kind": "ListResourceGateways", "id": "rgw-1", "vpc": "vpc-1"}
+	], "network": {"us-east-1": {
 	"vpcs": [{"id": "vpc-1", "dhcpOptions": "dopt-1", "tags": {"Name": "quicksight"}}, {"id": "vpc-2", "cidr": "10.1.0.0/16"}],
 	"subnets": [{"id": "subnet-1", "vpc": "vpc-1"}, {"id": "subnet-2", "vpc": "vpc-1", "zone": "us-east-1b"}, {"id": "subnet-3", "vpc": "vpc-2"}],
 	"routeTables": [{"id": "rtb-1", "vpc": "vpc-1", "subnets": ["subnet-1"], "routes": [{"destination": "0.0.0.0/0", "target": "nat-1"}, {"destination": "10.9.0.0/16", "target": "igw-9"}]}],
@@ -124,6 +128,7 @@ const full = `"network": {"us-east-1": {
 	"instanceConnectEndpoints": [{"id": "eice-1", "subnet": "subnet-2"}],
 	"clientVpnEndpoints": [{"id": "cvpn-endpoint-1", "vpc": "vpc-1", "subnets": ["subnet-2"], "directory": "d-0123456789"}],
 	"dhcpOptions": [{"id": "dopt-1", "domainName": "corp.example.com", "servers": ["10.0.0.10", "10.0.1.11"]}],
+	"publicAccessExclusions": [{"id": "vpcbpa-exclude-1", "target": "subnet-1"}], "encryptionControls": [{"id": "vpcec-1", "vpc": "vpc-1"}],
 	"flowLogs": [{"id": "fl-1", "target": "vpc-1", "logGroup": "flows"}]
 }}, "directories": [{"id": "d-0123456789", "vpc": "vpc-1", "snapshots": [{"id": "s-0123456789"}], "tags": {"team": "bi"}},
 	{"id": "d-1111111111", "type": "MicrosoftAD", "edition": "Standard", "vpc": "vpc-1", "trusts": ["other.example.com"], "sharedWith": ["999988887777"]},

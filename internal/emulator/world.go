@@ -39,6 +39,7 @@ type Account struct {
 	Users             map[string]*User    `json:"users,omitempty"`
 	QuickSight        *QuickSight         `json:"quickSight,omitempty"`  // nil: never subscribed
 	Directories       []*Directory        `json:"directories,omitempty"` // Directory Service
+	Workloads         []*Workload         `json:"workloads,omitempty"`   // of other services
 	Network           map[string]*Network `json:"network,omitempty"`     // EC2, by Region
 	Trail             []TrailEvent        `json:"trail,omitempty"`       // CloudTrail's event history before the start
 	TrailDelayMinutes *int                `json:"trailDelayMinutes,omitempty"`
@@ -178,6 +179,11 @@ func (w *World) complete() error {
 func (account *Account) complete(id string, now time.Time) error {
 	for i := range account.Trail {
 		account.Trail[i].complete(id)
+	}
+	for _, w := range account.Workloads {
+		if err := w.complete(); err != nil {
+			return err
+		}
 	}
 	for _, t := range account.Topics {
 		if err := t.complete(id); err != nil {

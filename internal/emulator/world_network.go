@@ -29,6 +29,8 @@ type Network struct {
 	ClientVPNEndpoints         list[*ClientVPNEndpoint]         `json:"clientVpnEndpoints,omitempty"`
 	DHCPOptions                list[*DHCPOptions]               `json:"dhcpOptions,omitempty"`
 	FlowLogs                   list[*FlowLog]                   `json:"flowLogs,omitempty"`
+	PublicAccessExclusions     list[*PublicAccessExclusion]     `json:"publicAccessExclusions,omitempty"`
+	EncryptionControls         list[*EncryptionControl]         `json:"encryptionControls,omitempty"`
 
 	// How long AWS takes over what it does not do at once, in minutes, with the defaults.
 	NATGatewayMinutes *int `json:"natGatewayMinutes,omitempty"` // 1
@@ -279,4 +281,16 @@ type FlowLog struct {
 	Target      string `json:"target"`                // id of what it records
 	LogGroup    string `json:"logGroup,omitempty"`    // for cloud-watch-logs
 	Destination string `json:"destination,omitempty"` // ARN of a bucket, for s3
+}
+
+// PublicAccessExclusion lets a VPC or subnet reach the internet although the account blocks public access.
+type PublicAccessExclusion struct {
+	Resource
+	Target string `json:"target"` // id of the VPC or subnet
+}
+
+// EncryptionControl watches over, or enforces, the encryption of a VPC's traffic.
+type EncryptionControl struct {
+	Resource
+	VPC string `json:"vpc"`
 }

@@ -59,7 +59,7 @@ type completion struct {
 
 // prefixes are those of EC2's ids, in the order of lists.
 var prefixes = []string{
-	"dopt", "vpc", "subnet", "rtb", "sg", "acl", "igw", "eigw", "nat", "eipalloc", "vpce", "eni", "i", "pcx", "vgw", "vpn", "tgw-attach", "cagw", "eice", "cvpn-endpoint", "fl",
+	"dopt", "vpc", "subnet", "rtb", "sg", "acl", "igw", "eigw", "nat", "eipalloc", "vpce", "eni", "i", "pcx", "vgw", "vpn", "tgw-attach", "cagw", "eice", "cvpn-endpoint", "fl", "vpcbpa-exclude", "vpcec",
 }
 
 // ids names what the world did not. The time keeps what appears later from taking the id of something that has gone.
@@ -223,6 +223,18 @@ func (c completion) borders() error {
 		defaults(&f.State, "ACTIVE")
 		if c.resource(f.Target) == nil {
 			return missing(f.ID, "resource", f.Target)
+		}
+	}
+	for _, e := range c.PublicAccessExclusions {
+		defaults(&e.State, "create-complete")
+		if c.resource(e.Target) == nil {
+			return missing(e.ID, "resource", e.Target)
+		}
+	}
+	for _, e := range c.EncryptionControls {
+		defaults(&e.State, "available")
+		if err := c.known(e.ID, e.VPC, nil); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -101,7 +101,15 @@ var table = build(
 		DescribeSecurityGroupVpcAssociations DescribeNetworkInterfaces DescribeInstances
 		DescribeInternetGateways DescribeEgressOnlyInternetGateways DescribeNatGateways DescribeVpcEndpoints DescribeVpcPeeringConnections
 		DescribeVpnGateways DescribeVpnConnections DescribeTransitGatewayVpcAttachments DescribeCarrierGateways
-		DescribeInstanceConnectEndpoints DescribeFlowLogs DescribeAddresses DescribeDhcpOptions DescribeClientVpnEndpoints`),
+		DescribeInstanceConnectEndpoints DescribeFlowLogs DescribeAddresses DescribeDhcpOptions DescribeClientVpnEndpoints
+		DescribeVpcBlockPublicAccessExclusions DescribeVpcEncryptionControls`),
+	// What else may use a directory or a VPC.
+	reads("workspaces", "DescribeWorkspaceDirectories"), reads("fsx", "DescribeFileSystems"), reads("rds", "DescribeDBInstances"),
+	reads("workmail", "ListOrganizations DescribeOrganization"), reads("connect", "ListInstances"), reads("transfer", "ListServers DescribeServer"),
+	reads("pca-connector-ad", "ListConnectors"), reads("ssm", "ListAssociations DescribeAssociation"), reads("lambda", "ListFunctions"),
+	reads("ecs", "ListClusters ListServices DescribeServices"), reads("network-firewall", "ListFirewalls DescribeFirewall"),
+	reads("route53resolver", "ListResolverEndpoints ListResolverRuleAssociations ListFirewallRuleGroupAssociations ListResolverQueryLogConfigAssociations"),
+	reads("vpc-lattice", "ListServiceNetworkVpcAssociations ListResourceGateways"), reads("ram", "ListResources"),
 	writes("ec2", "VpcEndpointId", "DeleteVpcEndpoints"),
 	writes("ec2", "NatGatewayId", "DeleteNatGateway"),
 	writes("ec2", "EgressOnlyInternetGatewayId", "DeleteEgressOnlyInternetGateway"),

@@ -36,6 +36,7 @@ var missedGuards = missed{
 	"subscription-gone":  "subscribed-again",
 	"simple-ad":          "directory-changes-kind",
 	"foreign-workload":   "instance-appears-late",
+	"directory-in-use":   "database-joins-late",
 	"outside-plan":       "subnet-appears-late",
 	"restore-own-act":    "unprotected-before",
 	"restore-live":       "vpc-fails-redriven",

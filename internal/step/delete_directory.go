@@ -217,6 +217,20 @@ func (d *undirecting) simpleAD(context.Context) error {
 	return nil
 }
 
+// unused is the guard "directory-in-use". Who began to use the directory since the plan was made would lose it.
+func (d *undirecting) unused(ctx context.Context) error {
+	n, err := readCandidates(ctx, d.target, d.plan.Directory.Region, d.plan.VPC.ID)
+	if err != nil {
+		return stillStopped(err, d.plan.Directory.Region)
+	}
+	uses := surroundings{own: belongingsOf(d.plan)}.examine(n, *d.now).uses
+	if len(uses) == 0 {
+		return nil
+	}
+	return closing.Errorf(closing.Blocked, "the directory %s is in use: %s; it was not touched", d.plan.Directory.ID, ListOf(uses...)).
+		WithHint("move it to another directory and redrive this execution, or leave the directory to its users: the subscription is gone")
+}
+
 // directoriesIn is Directory Service in a region.
 func directoriesIn(target aws.Config, region string) *directoryservice.Client {
 	return directoryservice.NewFromConfig(target, func(o *directoryservice.Options) { o.Region = region })

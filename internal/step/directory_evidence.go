@@ -62,7 +62,10 @@ func readCandidates(ctx context.Context, target aws.Config, region string, named
 	if err := n.readInside(ctx, target, candidates); err != nil {
 		return nil, err
 	}
-	return n, n.readBeside(ctx, target)
+	if err := n.readBeside(ctx, target); err != nil {
+		return nil, err
+	}
+	return n, n.readWorkloads(ctx, target, directoryUsers)
 }
 
 // regionsAround are where a directory or VPC of QuickSight may be: where the request hints, where QuickSight kept its
@@ -197,8 +200,15 @@ func (s surroundings) examine(n *network, described directory.DirectoryDescripti
 			}
 		}
 	}
+	for _, w := range n.Workloads {
+		if w.Directory == d.id() || w.Directory == anyDirectory {
+			d.usedBy(fmt.Sprintf("%s %s", w.Kind, w.ID))
+		}
+	}
 	for _, f := range n.classify(vpcOf(described), s.own.with(describeDirectory(d))).Foreign { // what is joined to the directory shows nowhere else
-		d.usedBy(f.String() + " is in its VPC")
+		if f.ID != vpcOf(described) { // whose VPC it is says nothing of the directory
+			d.usedBy(f.String() + " is in its VPC")
+		}
 	}
 	return d
 }

@@ -41,6 +41,7 @@ var (
 	beforeDirectory = []guard[*undirecting]{
 		{"subscription-gone", "a QuickSight account that still signs its users in by the directory", (*undirecting).unsubscribed},
 		{"simple-ad", "directories of other kinds, which other workloads use", (*undirecting).simpleAD},
+		{"directory-in-use", "whoever began to use the directory after people decided", (*undirecting).unused},
 	}
 	// beforeVPC: before each pass over a VPC.
 	beforeVPC = []guard[*dismantling]{

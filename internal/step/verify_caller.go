@@ -20,10 +20,10 @@ import (
 
 // ReadPolicy narrows a session to reading what a closing has to know.
 func ReadPolicy() Policy {
-	return Policy{{Actions: []string{
+	return Policy{{Actions: append([]string{
 		"quicksight:List*", "quicksight:Describe*", "ds:Describe*", "ec2:Describe*",
 		"iam:GetRole", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents",
-	}}}
+	}, WorkloadReads()...)}}
 }
 
 // VerifyCaller reads the request, proves which account it reaches, finds the subscription's identity region, looks at what the

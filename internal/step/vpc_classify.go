@@ -72,6 +72,7 @@ func (n *network) classify(vpc string, own belongings) vpcContents {
 	c.gateways()
 	c.endpoints()
 	c.connections()
+	c.configured()
 	c.interfaces()
 	c.fabric()
 	c.leftBehind(v)
@@ -114,6 +115,11 @@ func (c *classifier) leave(kind, id string) {
 
 func (c *classifier) refuse(kind string, id *string, format string, args ...any) {
 	c.Foreign = append(c.Foreign, foreign{kind, aws.ToString(id), fmt.Sprintf(format, args...)})
+}
+
+// refused tells whether something of this id is foreign.
+func (c *classifier) refused(id *string) bool {
+	return slices.ContainsFunc(c.Foreign, func(f foreign) bool { return f.ID == aws.ToString(id) })
 }
 
 func (c *classifier) isThis(vpc *string) bool { return aws.ToString(vpc) == c.vpc }
@@ -282,6 +288,29 @@ func (c *classifier) connections() {
 	}
 }
 
+// configured refuses what other services and the account's own settings have in mind for the VPC.
+func (c *classifier) configured() {
+	inside := func(subnet string) bool {
+		return slices.ContainsFunc(c.Subnets, func(s types.Subnet) bool { return c.isThis(s.VpcId) && aws.ToString(s.SubnetId) == subnet })
+	}
+	for _, w := range c.Workloads {
+		if w.VPC == c.vpc || slices.ContainsFunc(w.Subnets, inside) {
+			c.refuse(w.Kind, &w.ID, "configured for it, with or without an interface there now")
+		}
+	}
+	for _, e := range c.Exclusions {
+		over := e.State == types.VpcBlockPublicAccessExclusionStateDeleteComplete || e.State == types.VpcBlockPublicAccessExclusionStateCreateFailed
+		if of := lastPart(aws.ToString(e.ResourceArn)); !over && (of == c.vpc || inside(of)) {
+			c.refuse("public access exclusion", e.ExclusionId, "somebody wants %s to reach the internet%s", of, named(e.Tags))
+		}
+	}
+	for _, e := range c.Controls {
+		if c.isThis(e.VpcId) && e.State != types.VpcEncryptionControlStateDeleted {
+			c.refuse("encryption control", e.VpcEncryptionControlId, "somebody watches over its traffic%s", named(e.Tags))
+		}
+	}
+}
+
 // gatewayInterface matches the description of a NAT gateway's interface, which outlives its mention in the gateway's addresses.
 var gatewayInterface = regexp.MustCompile(`^Interface for NAT Gateway (nat-[0-9a-f]+)$`)
 
@@ -332,7 +361,7 @@ func managed(e types.NetworkInterface) bool {
 // goes with the directory.
 func (c *classifier) fabric() {
 	for _, s := range c.Subnets {
-		if c.isThis(s.VpcId) {
+		if c.isThis(s.VpcId) && !c.refused(s.SubnetId) {
 			c.may("subnet", s.SubnetId)
 		}
 	}
@@ -355,7 +384,7 @@ func (c *classifier) fabric() {
 	for _, g := range c.Groups {
 		switch {
 		case !c.isThis(g.VpcId) || aws.ToString(g.GroupName) == "default":
-		case slices.ContainsFunc(c.Foreign, func(f foreign) bool { return f.ID == aws.ToString(g.GroupId) }):
+		case c.refused(g.GroupId):
 		case c.isDirectoryGroup(g):
 			c.goes("sg", g.GroupId)
 		default:

@@ -53,6 +53,20 @@ func TestClassifyFindsForeignWorkloads(t *testing.T) {
 		{"a VPN gateway", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "vgw-0aaa000000000001", "outside AWS"},
 		{"a VPN connection", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}], "vpnConnections": [{"id": "vpn-0aaa000000000001", "vpnGateway": "vgw-0aaa000000000001", "customerGateway": "cgw-1"}]`), "vpn-0aaa000000000001", "cgw-1"},
 		{"a transit gateway", inVPC(`"transitGatewayAttachments": [{"id": "tgw-attach-0aaa000000000001", "transitGateway": "tgw-1", "vpc": "` + previewVPC + `", "subnets": ["` + subnet + `"]}]`), "tgw-attach-0aaa000000000001", "tgw-1"},
+		{"a Lambda function without an interface", workloadInVPC("lambda", ""), "it", "with or without an interface"},
+		{"an ECS service without a task", workloadInVPC("ecs", ""), "it", "with or without an interface"},
+		{"a Resolver endpoint", workloadInVPC("route53resolver", ""), "it", "configured for it"},
+		{"a Resolver rule", workloadInVPC("route53resolver", "ListResolverRuleAssociations"), "it", "configured for it"},
+		{"a DNS firewall", workloadInVPC("route53resolver", "ListFirewallRuleGroupAssociations"), "it", "configured for it"},
+		{"a query log", workloadInVPC("route53resolver", "ListResolverQueryLogConfigAssociations"), "it", "configured for it"},
+		{"a network firewall", workloadInVPC("network-firewall", ""), "it", "configured for it"},
+		{"a service network", workloadInVPC("vpc-lattice", ""), "it", "configured for it"},
+		{"a resource gateway", workloadInVPC("vpc-lattice", "ListResourceGateways"), "it", "configured for it"},
+		{"a subnet that other accounts share", `"workloads": [{"service": "ram", "id": "` + subnet + `"}], ` + itsVPC + closed, subnet, "configured for it"},
+		{"a hidden instance of a service", inVPC(`"instances": [{"id": "i-0aaa000000000001", "subnet": "` + subnet + `", "operator": "eks.amazonaws.com", "hidden": true}]`), "i-0aaa000000000001", "running"},
+		{"an exclusion of the VPC", inVPC(`"publicAccessExclusions": [{"id": "vpcbpa-exclude-0aaa000000000001", "target": "` + previewVPC + `"}]`), "vpcbpa-exclude-0aaa000000000001", "internet"},
+		{"an exclusion of a subnet", inVPC(`"publicAccessExclusions": [{"id": "vpcbpa-exclude-0aaa000000000001", "target": "` + subnet + `"}]`), "vpcbpa-exclude-0aaa000000000001", "internet"},
+		{"an encryption control", inVPC(`"encryptionControls": [{"id": "vpcec-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "vpcec-0aaa000000000001", "traffic"},
 		{"a carrier gateway", inVPC(`"carrierGateways": [{"id": "cagw-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "cagw-0aaa000000000001", "carrier"},
 		{"an instance connect endpoint", inVPC(`"instanceConnectEndpoints": [{"id": "eice-0aaa000000000001", "subnet": "` + subnet + `"}]`), "eice-0aaa000000000001", "people"},
 		{"a client VPN", inVPC(`"clientVpnEndpoints": [{"id": "cvpn-endpoint-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "cvpn-endpoint-0aaa000000000001", "people"},
@@ -76,6 +90,60 @@ func TestClassifyFindsForeignWorkloads(t *testing.T) {
 				if r.ID == test.id {
 					t.Errorf("%s is foreign, and to be deleted", r.ID)
 				}
+			}
+		})
+	}
+}
+
+// workloadInVPC is an account in which a service is configured for the preview's VPC, without an interface.
+func workloadInVPC(service, kind string) string {
+	return `"workloads": [{"service": "` + service + `", "kind": "` + kind + `", "id": "it", "vpc": "` + previewVPC + `", "subnets": ["subnet-0aaa000000000001"]},
+		{"service": "` + service + `", "kind": "` + kind + `", "id": "elsewhere", "vpc": "vpc-0bbb000000000001", "subnets": ["subnet-0bbb000000000001"]}], ` + itsVPC + closed
+}
+
+// A directory that anything else uses is kept, whoever that is and however many pages it takes to find it.
+func TestDirectoryUsersAreFound(t *testing.T) {
+	t.Parallel()
+	for service, says := range map[string]string{
+		"workspaces": "WorkSpaces registration", "fsx": "FSx file system it", "rds": "RDS instance it", "workmail": "WorkMail organization it",
+		"connect": "Connect instance it", "transfer": "Transfer server it", "pca-connector-ad": "Private CA connector it", "ssm": "domain join of instances it",
+	} {
+		t.Run(service, func(t *testing.T) {
+			t.Parallel()
+			another := `{"service": "` + service + `", "id": "other", "directory": "d-9067099999"}`
+			if service == "connect" { // which does not say which directory it uses
+				another = `{"service": "connect", "id": "other"}`
+			}
+			workloads := func(more string) string {
+				return `"quickSight": {}, "workloads": [` + another + more + `], ` + preview + `, ` + itsVPC + closed
+			}
+			free := newReading(t, workloads(""), emulator.Options{PageSize: 1}).plan(plain)
+			if d := free.Material.Directory; d.Fate != closing.FateDelete {
+				t.Errorf("of another directory's: %s (%s)", d.Fate, d.Why)
+			}
+			used := newReading(t, workloads(`, {"service": "`+service+`", "id": "it", "directory": "`+previewDirectory+`"}`), emulator.Options{PageSize: 1}).plan(plain)
+			if d := used.Material.Directory; d.Fate != closing.FateKeep || !strings.Contains(d.Why, says) {
+				t.Errorf("of this directory's: %s (%s), want it kept for %q", d.Fate, d.Why, says)
+			}
+		})
+	}
+}
+
+// Who may not ask does not know: a service that does not answer is never read as unused.
+func TestWorkloadsThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]closing.Code{"AccessDeniedException": closing.MissingPermission, "ThrottlingException": ""} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			l := newReading(t, preview+`, `+itsVPC+closed, emulator.Options{Faults: []emulator.Fault{{
+				Match: emulator.Match{Service: "fsx"}, Error: &emulator.APIError{Code: code, Message: "no", Status: 400},
+			}}})
+			target, err := l.Target(t.Context(), Access{Account: readingTarget, Role: RoleRead, Policy: ReadPolicy()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = readCandidates(t.Context(), target, "us-east-1"); err == nil || closing.CodeOf(err) != want {
+				t.Errorf("got the error %v, want the code %q", err, want)
 			}
 		})
 	}

@@ -39,6 +39,9 @@ type network struct {
 	ClientVPNs        []types.ClientVpnEndpoint
 	FlowLogs          []types.FlowLog
 	DHCPOptions       []types.DhcpOptions
+	Exclusions        []types.VpcBlockPublicAccessExclusion
+	Controls          []types.VpcEncryptionControl
+	Workloads         []workload
 }
 
 // readNetwork reads a region's directories and VPCs, and everything inside the named VPCs that classify has to know: one call per
@@ -175,8 +178,37 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 					n.ClientVPNs = append(n.ClientVPNs, p.ClientVpnEndpoints...)
 				})
 		}},
+		{"ec2:DescribeVpcBlockPublicAccessExclusions", func(ctx context.Context) error { // it has neither a filter for the VPC nor a paginator
+			in := &ec2.DescribeVpcBlockPublicAccessExclusionsInput{}
+			for {
+				out, err := api.DescribeVpcBlockPublicAccessExclusions(ctx, in)
+				if err != nil {
+					return err
+				}
+				n.Exclusions = append(n.Exclusions, out.VpcBlockPublicAccessExclusions...)
+				if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+					return nil
+				}
+			}
+		}},
+		{"ec2:DescribeVpcEncryptionControls", func(ctx context.Context) error {
+			in := &ec2.DescribeVpcEncryptionControlsInput{Filters: byVPC}
+			for {
+				out, err := api.DescribeVpcEncryptionControls(ctx, in)
+				if err != nil {
+					return err
+				}
+				n.Controls = append(n.Controls, out.VpcEncryptionControls...)
+				if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+					return nil
+				}
+			}
+		}},
 	}
-	if err := n.readAll(ctx, reads); err != nil || len(n.VPNGateways) == 0 {
+	if err := n.readAll(ctx, reads); err != nil {
+		return err
+	}
+	if err := n.readWorkloads(ctx, target, vpcUsers); err != nil || len(n.VPNGateways) == 0 {
 		return err
 	}
 	gateways := make([]string, 0, len(n.VPNGateways))
