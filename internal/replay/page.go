@@ -126,7 +126,7 @@ func HistoryPage(w io.Writer, name string, definition []byte, history []asl.Even
 }
 
 // Index writes the page that links to those of all stories.
-func Index(w io.Writer, runs []*Run, summaries []Summary) error {
+func Index(w io.Writer, runs []*Run) error {
 	type line struct {
 		Summary
 		Title, Took, Ran, Outcome string
@@ -135,8 +135,8 @@ func Index(w io.Writer, runs []*Run, summaries []Summary) error {
 	}
 	var lines []line
 	met := 0
-	for i, r := range runs {
-		s := summaries[i]
+	for _, r := range runs {
+		s := r.Judge()
 		if s.Met {
 			met++
 		}

@@ -29,7 +29,8 @@ type Options struct {
 	WithoutGuard      string
 	WithoutRule       string
 	WithoutPermission Permission
-	Definition        []byte // another machine than the synthesized one
+	Definition        []byte       // another machine than the synthesized one
+	Watch             func(Moment) // is told what happens, while it happens; may be nil
 }
 
 // Run is a story that was run.
@@ -81,7 +82,7 @@ func (r *Run) Unused() []string { return r.unused }
 const horizon = 400 * 24 * time.Hour
 
 // Play runs a story to its end: until nothing is due any more. An error is a story that cannot be run; what a story expected
-// and did not get is for Check.
+// and did not get is for Check. With the error of an interrupt comes the run as far as it got: its calls and histories.
 func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
 	began := time.Now()
 	p, err := newPlayer(story, o)
@@ -93,7 +94,8 @@ func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
 	}
 	p.observe()
 	if err := p.finishAll(ctx); err != nil {
-		return nil, fmt.Errorf("story %s: %w", story.Name, err)
+		p.run.Calls = p.aws.Journal() // for whoever interrupted it
+		return p.run, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	p.run.Took = time.Since(began)
 	return p.run, nil
@@ -114,6 +116,9 @@ func (p *player) finishAll(ctx context.Context) error {
 
 // step does what is due next; more is false where nothing is.
 func (p *player) step(ctx context.Context) (more bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
 	at, due := p.next()
 	if !due {
 		return false, nil
@@ -122,7 +127,7 @@ func (p *player) step(ctx context.Context) (more bool, err error) {
 		return false, fmt.Errorf("it has not ended after %s of virtual time", horizon)
 	}
 	p.now = at
-	p.advance(ctx)
+	p.advance(context.WithoutCancel(ctx)) // an interrupt waits for the functions that run
 	p.observe()
 	if err := p.perform(ctx); err != nil {
 		return false, err
@@ -265,6 +270,7 @@ func (p *player) schedule(at time.Time, do func(context.Context, *player) error)
 func (p *player) observe() {
 	for i, e := range p.run.Executions {
 		for _, event := range p.script.newEvents(i, e) {
+			p.tell(Moment{At: event.Timestamp, Execution: e.Name, Event: &event})
 			p.wake(i+1, event)
 			if p.options.AtGate != nil && entered(event) == gateState {
 				p.halt(e, event.Timestamp)
@@ -275,6 +281,7 @@ func (p *player) observe() {
 		}
 	}
 	for _, call := range p.script.newCalls(p.aws) {
+		p.tell(Moment{At: call.Time, Execution: executionOf(call.Invocation), Call: &call})
 		if call.Done {
 			p.keepCommit(call)
 			p.wakeCall(call)

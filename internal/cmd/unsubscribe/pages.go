@@ -12,19 +12,16 @@ import (
 
 // pages writes HTML pages into a folder; with no folder it writes none.
 type pages struct {
-	dir       string
-	runs      []*replay.Run
-	summaries []replay.Summary
+	dir  string
+	runs []*replay.Run
 }
 
-// add writes the page of one run.
-func (p *pages) add(run *replay.Run) error {
+// write writes the page of one run. It may be called for several runs at a time.
+func (p *pages) write(run *replay.Run) error {
 	if p.dir == "" {
 		return nil
 	}
-	summary := run.Judge()
-	p.runs, p.summaries = append(p.runs, run), append(p.summaries, summary)
-	return writePage(filepath.Join(p.dir, run.Story.Name+".html"), func(w io.Writer) error { return run.Page(w, summary) })
+	return writePage(filepath.Join(p.dir, run.Story.Name+".html"), func(w io.Writer) error { return run.Page(w, run.Judge()) })
 }
 
 // close writes the index and returns where to begin to read.
@@ -36,7 +33,7 @@ func (p *pages) close() (string, error) {
 		return filepath.Join(p.dir, p.runs[0].Story.Name+".html"), nil
 	}
 	index := filepath.Join(p.dir, "index.html")
-	return index, writePage(index, func(w io.Writer) error { return replay.Index(w, p.runs, p.summaries) })
+	return index, writePage(index, func(w io.Writer) error { return replay.Index(w, p.runs) })
 }
 
 func writePage(path string, render func(io.Writer) error) error {

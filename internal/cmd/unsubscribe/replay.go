@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ type replayCommand struct {
 	Stories  []string          `arg:"" optional:"" help:"Names of stories, or folders. All, if none is given."`
 	Events   string            `help:"The folder that holds the stories." default:"events" type:"path"`
 	JSON     bool              `help:"Print one JSON object per story and line."`
+	Progress string            `help:"How to show one story while it goes: ${enum}. auto: live on a terminal, otherwise plain." enum:"auto,live,plain,json" default:"auto"`
+	Speed    float64           `help:"With live: virtual seconds per second, a silence taking a second at most. 0: as fast as it goes." default:"0"`
 	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story, and the history of every execution." type:"path"`
 	HTML     string            `name:"html" help:"Write one HTML page per story into this folder, and an index." type:"path"`
 	History  string            `help:"Instead of a story: a file with the output of aws stepfunctions get-execution-history. Say where today's definition would go another way." placeholder:"FILE" type:"path"`
@@ -42,6 +45,19 @@ func (c *replayCommand) Run(s *surroundings) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
+	mode, err := c.progress(s, len(stories))
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	options := replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed, AtGate: c.atGate(s)}
+	switch {
+	case mode == "live":
+		options.Watch = newLive(s.stdout, c.Speed).watch
+	case mode == "json" && !c.JSON && len(stories) == 1:
+		options.Watch = narrate(s.stdout)
+	}
+	c.JSON = c.JSON || mode == "json"
+	pages := pages{dir: c.HTML}
 	runs := make([]chan played, len(stories))
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, story := range stories {
@@ -49,21 +65,24 @@ func (c *replayCommand) Run(s *surroundings) error {
 		go func() {
 			free <- struct{}{}
 			defer func() { <-free }()
-			run, err := replay.Play(s.ctx, story, replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed, AtGate: c.atGate(s)})
+			run, err := replay.Play(s.ctx, story, options)
+			if err == nil {
+				err = pages.write(run)
+			}
 			runs[i] <- played{run, err}
 		}()
 	}
 	var worst *failure
-	pages := pages{dir: c.HTML}
-	for i, story := range stories {
+	for i := range stories {
 		result := <-runs[i]
+		if errors.Is(result.err, context.Canceled) {
+			return errors.Join(result.err, c.keep(result.run))
+		}
 		if result.err != nil {
 			return &failure{exitUsage, result.err}
 		}
-		if err := pages.add(result.run); err != nil {
-			return err
-		}
-		f, err := c.show(s, story, result.run, len(stories) == 1)
+		pages.runs = append(pages.runs, result.run)
+		f, err := c.show(s, result.run, mode, len(stories) == 1)
 		if err != nil {
 			return err
 		}
@@ -108,29 +127,38 @@ type played struct {
 }
 
 // show prints one run, and returns the failure that it amounts to.
-func (c *replayCommand) show(s *surroundings, story *replay.Story, run *replay.Run, alone bool) (*failure, error) {
-	if c.Journal != "" {
-		if err := writeJournal(filepath.Join(c.Journal, story.Name+".jsonl"), run.Calls); err != nil {
-			return nil, err
-		}
-		if err := writeHistories(c.Journal, run); err != nil {
-			return nil, err
-		}
+func (c *replayCommand) show(s *surroundings, run *replay.Run, mode string, alone bool) (*failure, error) {
+	if err := c.keep(run); err != nil {
+		return nil, err
 	}
 	summary := run.Judge()
 	if c.JSON {
 		line, err := json.Marshal(summary)
 		if err != nil {
-			return nil, fmt.Errorf("encode the summary of %s: %w", story.Name, err)
+			return nil, fmt.Errorf("encode the summary of %s: %w", run.Story.Name, err)
 		}
 		fmt.Fprintln(s.stdout, string(line))
 		return verdict(run, summary), nil
 	}
-	if alone {
+	if alone && mode == "plain" {
 		run.Timeline(s.stdout)
+	}
+	if alone {
+		run.Ending(s.stdout, summary)
 	}
 	run.Line(s.stdout, summary)
 	return verdict(run, summary), nil
+}
+
+// keep writes the journal and the histories, where they were asked for.
+func (c *replayCommand) keep(run *replay.Run) error {
+	if c.Journal == "" || run == nil {
+		return nil
+	}
+	if err := writeJournal(filepath.Join(c.Journal, run.Story.Name+".jsonl"), run.Calls); err != nil {
+		return err
+	}
+	return writeHistories(c.Journal, run)
 }
 
 // load finds the stories that were named: by name below the events folder, or by path.
