@@ -26,7 +26,7 @@ $(UNSUBSCRIBE):
 	$(GO) build -o $@ ./internal/cmd/unsubscribe
 
 .PHONY: test
-test: need-node ## every test, the CDK app's included
+test: need-node browser ## every test, the CDK app's included
 	$(GO) test -timeout 20m ./...
 
 .PHONY: check
@@ -99,6 +99,12 @@ fuzz: ## every fuzz target for FUZZTIME (default 30s)
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BUILD) cdk.out
+
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo "chromium is not installed, and cannot be installed here: the tests that need a browser will be skipped"
 
 .PHONY: need-node
 need-node:

@@ -33,7 +33,7 @@ var consequences = []struct{ what, how string }{
 	{"Embedded content.", "Dashboards and visuals embedded in applications stop working at once and show errors."},
 	{"Shared resources.", "Shared dashboards, folders and resources become inaccessible, to external recipients too."},
 	{"Access.", "All users, authors, readers and administrators, lose access at once."},
-	{"No recovery.", "What is deleted cannot be restored, by AWS neither."},
+	{"No recovery.", "What is deleted cannot be restored, not even by AWS."},
 }
 
 // style is the whole of the page's looks: one column, light and dark, as wide as a phone.
@@ -43,7 +43,7 @@ const style = `:root{color-scheme:light dark;--line:#8884;--bad:#b3261e;--good:#
 body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.1rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line)}
-td,th,li,dd,p{overflow-wrap:anywhere}
+td:last-child,li,dd,p{overflow-wrap:anywhere}
 dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 .banner{border-left:.3rem solid;padding:.5rem 1rem;margin:1rem 0}.bad{border-color:var(--bad)}.good{border-color:var(--good)}
 form{border:1px solid var(--line);border-radius:.5rem;padding:1rem;margin:1rem 0}

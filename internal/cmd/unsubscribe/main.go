@@ -35,6 +35,8 @@ type commands struct {
 	Report  reportCommand  `cmd:"" help:"Print the report of a closing."`
 	Restore restoreCommand `cmd:"" help:"Import what was saved of a closed account into a new one."`
 	Replay  replayCommand  `cmd:"" help:"Replay stories against the embedded AWS."`
+
+	ApprovalPages approvalPagesCommand `cmd:"" hidden:"" help:"Write the page of a closing in every state that it has."`
 }
 
 // failure is an error with the exit code that goes with it.

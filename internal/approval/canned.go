@@ -1,0 +1,105 @@
+package approval
+
+import (
+	"time"
+
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// Canned is the page in every state that it has, from data that nobody's account is in: what people look at who change the page.
+func Canned() map[string]string {
+	at := func(hours float64) time.Time {
+		return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).Add(time.Duration(hours * float64(time.Hour)))
+	}
+	alice, bob := "arn:aws:iam::111122223333:user/alice", "bob@example.com"
+	plan := cannedPlan(at(0))
+	open := view{
+		closing: "closings/222233334444/20260302T090000Z-run-1/", coolOff: 15 * time.Minute,
+		request: closing.Request{AccountID: "222233334444", Reason: "The product is retired"},
+		ballot: ballot{
+			now: at(3), plan: plan,
+			ask: closing.Ask{
+				Execution: "arn:aws:states:us-east-1:111122223333:execution:quicksight-unsubscribe:run-1", Round: 1, Digest: plan.Digest, AskedAt: at(1),
+				Deadline: at(169), Quorum: 2, Approvers: []string{alice, bob}, Starter: "arn:aws:iam::111122223333:user/sam",
+			},
+		},
+	}
+	open.execution = open.ask.Execution
+	decided := func(person string, verdict closing.Verdict, when time.Time, reason string) closing.Decision {
+		return closing.Decision{
+			Execution: open.execution, Round: 1, Digest: plan.Digest, Verdict: verdict, Person: person, Principal: person, At: when, Reason: reason,
+		}
+	}
+	pages := map[string]string{}
+	add := func(name string, change func(*view)) {
+		v := open
+		change(&v)
+		pages[name] = v.render()
+	}
+	approved := []closing.Decision{decided(alice, closing.Approve, at(2), ""), decided(bob, closing.Approve, at(2.9), "agreed with the owners")}
+	add("open", func(*view) {})
+	add("open-one-of-two", func(v *view) { v.decisions = approved[:1] })
+	add("asked-again", func(v *view) {
+		v.ask.Difference = []closing.Difference{{What: "asset", ID: "arn:aws:quicksight:us-east-1:222233334444:dashboard/board-pack"}}
+	})
+	add("not-before", func(v *view) { when := at(240); v.plan.Material.NotBefore, v.decisions = &when, approved })
+	add("nothing-saved", func(v *view) {
+		v.plan.Material.NotSaved = "everything is in version control"
+		v.plan.Material.NotReadable = []closing.NotReadable{{Kind: "topic", Region: "eu-west-1", Reason: "AccessDeniedException"}}
+	})
+	add("account-without-name", func(v *view) {
+		subscription := *v.plan.Material.Subscription
+		subscription.AccountName = ""
+		v.plan.Material.Subscription = &subscription
+	})
+	add("cooling-off", func(v *view) { v.decisions = approved })
+	add("rejected", func(v *view) {
+		v.decisions = []closing.Decision{decided(bob, closing.Reject, at(2), "still in use by finance")}
+	})
+	add("expired", func(v *view) { v.now = at(200) })
+	add("cancelled", func(v *view) {
+		v.decisions, v.seal = approved, &closing.Seal{Kind: closing.SealCancel, At: at(3), By: alice}
+	})
+	add("committed", func(v *view) {
+		v.decisions, v.seal = approved, &closing.Seal{Kind: closing.SealCommit, At: at(3.2)}
+	})
+	add("just-approved", func(v *view) {
+		v.decisions, v.answer = approved[:1], &Answer{Message: "approved by " + alice + "; 1 of 2 approvals"}
+	})
+	add("just-refused", func(v *view) { v.refusal = refuse("what was typed is not the name of the QuickSight account").Error() })
+	pages["no-such-closing"] = notice("There is no such closing", "The address is wrong, or the run has not begun.")
+	return pages
+}
+
+func cannedPlan(at time.Time) closing.Plan {
+	const quicksight = "arn:aws:quicksight:us-east-1:222233334444:"
+	m := closing.Material{
+		AccountID: "222233334444", IdentityRegion: "us-east-1",
+		Subscription: &closing.Subscription{Status: "ACCOUNT_CREATED", AccountName: "acme-analytics", Edition: "ENTERPRISE", TerminationProtection: true},
+		Namespaces:   []closing.Namespace{{Name: "default", CapacityRegion: "us-east-1"}, {Name: "partners", CapacityRegion: "us-east-1"}},
+		Users: []closing.User{
+			{Namespace: "default", Name: "ana@example.com", ARN: quicksight + "user/default/ana", Role: "ADMIN"},
+			{Namespace: "default", Name: "raj@example.com", ARN: quicksight + "user/default/raj", Role: "AUTHOR"},
+		},
+		Directory: closing.Directory{Fate: closing.FateDelete, ID: "d-9067012345", Region: "us-east-1", Type: "SimpleAD", Name: "quicksight.acme-analytics.example"},
+		VPC: closing.VPC{
+			Fate: closing.FateDelete, ID: "vpc-0a1b2c3d4e5f60001", Region: "us-east-1", CIDR: "10.0.0.0/16",
+			Resources: []closing.Resource{{Kind: "subnet", ID: "subnet-0aaa000000000001"}, {Kind: "igw", ID: "igw-0aaa000000000001"}},
+			Left:      []closing.Resource{{Kind: "eipalloc", ID: "eipalloc-0aaa000000000001"}},
+		},
+	}
+	for _, a := range []struct{ kind, region, id, name string }{
+		{"dashboard", "us-east-1", "sales", "Sales"}, {"dashboard", "us-east-1", "churn", "Churn of acme-analytics"}, {"analysis", "us-east-1", "draft", "Sales draft"},
+		{"dataset", "us-east-1", "orders", "orders"}, {"datasource", "us-east-1", "warehouse", "warehouse"}, {"dashboard", "eu-west-1", "emea", "EMEA revenue <b>2026</b>"},
+	} {
+		m.Assets = append(m.Assets, closing.Asset{ARN: "arn:aws:quicksight:" + a.region + ":222233334444:" + a.kind + "/" + a.id, Kind: a.kind, Region: a.region, Name: a.name})
+	}
+	m.Sort()
+	return closing.Plan{
+		Version: 1, Round: 1, Digest: m.Digest(), Material: m,
+		Observed: closing.Observed{
+			At: at, Advice: []string{"the closing role may not delete flow logs; they stay"},
+			Evidence: []closing.Evidence{{About: "d-9067012345", Fact: "its name is that of the QuickSight account", For: true}},
+		},
+	}
+}

@@ -1,0 +1,107 @@
+package replay
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"quicksight-unsubscribe/internal/approval"
+	"quicksight-unsubscribe/internal/closing"
+)
+
+// door is a proxy on a real port, for a browser.
+func (s *siege) door(who string) string {
+	s.Helper()
+	site, err := s.p.site(s.e, who)
+	if err != nil {
+		s.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(nil)
+	proxy := approval.NewProxy(site, s.folder, s.e.ARN, server.Listener.Addr().String())
+	server.Config.Handler = proxy
+	server.Start()
+	s.Cleanup(server.Close)
+	return proxy.URL()
+}
+
+// Ensure that a person decides in a real browser, through the proxy, by the real handler, in the real machine.
+func TestBrowserDecides(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		setup   func(*Story)
+		do      func(*siege, *chromium, string)
+		outcome closing.Outcome
+		may     bool
+	}{
+		{name: "approve", may: true, outcome: closing.OutcomeClosed, do: func(s *siege, c *chromium, name string) {
+			c.send("approve", "name", name, 1)
+			c.says("1 of 1 approvals")
+		}},
+		{name: "double-click", setup: config("QUORUM", "2"), outcome: closing.OutcomeExpired, do: func(s *siege, c *chromium, name string) {
+			c.send("approve", "name", name, 2)
+			c.says("1 of 2 approvals")
+			if n := len(s.decisions()); n != 1 {
+				s.Errorf("%d decisions are on record", n)
+			}
+		}},
+		{name: "wrong-name", outcome: closing.OutcomeExpired, do: func(s *siege, c *chromium, _ string) {
+			c.send("approve", "name", "something else", 1)
+			c.says("is not the name of the QuickSight account")
+		}},
+		{name: "nothing-typed", outcome: closing.OutcomeExpired, do: func(s *siege, c *chromium, _ string) {
+			c.send("approve", "name", "", 1) // the browser itself does not send it
+			c.says("It waits for a decision")
+			if n := len(s.decisions()); n != 0 {
+				s.Errorf("%d decisions are on record", n)
+			}
+		}},
+		{name: "reject", outcome: closing.OutcomeRejected, do: func(s *siege, c *chromium, _ string) {
+			c.send("reject", "reason", "still in use", 1)
+			c.says("Rejected. Nothing is deleted.")
+		}},
+		{name: "cancel", outcome: closing.OutcomeCancelled, do: func(s *siege, c *chromium, _ string) {
+			c.send("cancel", "reason", "wrong account", 1)
+			c.says("cancelled by")
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newChromium(t)
+			s := besiege(t, attack{setup: tt.setup, may: tt.may, outcome: tt.outcome, do: func(s *siege) {
+				_, name := s.plan.Material.Challenge()
+				c.open(s.door("bob"), 1000)
+				tt.do(s, c, name)
+				c.screenshot("browser-" + tt.name)
+			}})
+			if got := s.e.outcome(); got != tt.outcome {
+				t.Errorf("the run ended %s, want %s", got, tt.outcome)
+			}
+		})
+	}
+}
+
+// Ensure that every state of the page is seen: on a phone it does not scroll sideways, and it runs no script.
+func TestBrowserShowsEveryState(t *testing.T) {
+	c := newChromium(t)
+	pages := approval.Canned()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(pages[strings.TrimPrefix(r.URL.Path, "/")]))
+	}))
+	t.Cleanup(server.Close)
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		if strings.Contains(pages[name], "<script") {
+			t.Errorf("%s has a script", name)
+		}
+		for _, width := range []int{375, 1000} {
+			c.open(server.URL+"/"+name, width)
+			var scrolls bool
+			if err := c.eval(`document.documentElement.scrollWidth > innerWidth`, &scrolls); err != nil || scrolls {
+				t.Errorf("%s, %d pixels wide: it scrolls sideways: %t, %v", name, width, scrolls, err)
+			}
+			c.screenshot(name + map[int]string{375: "-phone", 1000: ""}[width])
+		}
+	}
+}
