@@ -18,7 +18,11 @@ help: ## list the targets
 
 .PHONY: replay
 replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=web to decide in the browser
-	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(EVENT)
+	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(if $(EVENT),--html $(BUILD)/replay) $(EVENT)
+
+.PHONY: pages
+pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay
+	$(UNSUBSCRIBE) replay --html $(BUILD)/replay
 
 .PHONY: $(UNSUBSCRIBE)
 $(UNSUBSCRIBE):

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"quicksight-unsubscribe/internal/emulator"
@@ -51,8 +52,17 @@ var (
 
 func (r redacter) text(s string) string {
 	s = r.known.Replace(s)
+	if !maySecret(s) {
+		return s
+	}
 	s = secretMember.ReplaceAllString(s, "${1}"+hidden)
 	return signature.ReplaceAllString(s, "${1}"+hidden)
+}
+
+// maySecret tells whether a text is worth a look with regular expressions, which are slow.
+func maySecret(s string) bool {
+	s = strings.ToLower(s)
+	return slices.ContainsFunc([]string{"token", "secret", "authorization", "x-amz-", "password"}, func(word string) bool { return strings.Contains(s, word) })
 }
 
 // longest is how much of one JSON text a page shows.
