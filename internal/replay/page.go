@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -56,8 +57,8 @@ func (r *Run) Page(w io.Writer, s Summary) error {
 		Complaints: append(append([]string{}, s.Broken...), s.Unmet...), Outcome: string(cmp.Or(s.Outcome, closing.Outcome(r.Refusal))),
 		Tone: tone(s.Outcome), Command: "make replay EVENT=" + r.Story.Name,
 		Facts: []fact{
-			{"virtual time", virtual(r.Ended.Sub(r.Started))}, {"replayed in", brief(r.Took)}, {"AWS calls", fmt.Sprint(len(r.Calls))},
-			{"changes", fmt.Sprint(s.Mutations)}, {"retries", fmt.Sprint(s.Retries)}, {"transitions", fmt.Sprint(s.Transitions)}, {"faults", fmt.Sprint(s.Faults)},
+			{"virtual time", virtual(r.Ended.Sub(r.Started))}, {"replayed in", brief(r.Took)}, {"AWS calls", strconv.Itoa(len(r.Calls))},
+			{"changes", strconv.Itoa(s.Mutations)}, {"retries", strconv.Itoa(s.Retries)}, {"transitions", strconv.Itoa(s.Transitions)}, {"faults", strconv.Itoa(s.Faults)},
 		},
 	}
 	for i, e := range r.Executions {
@@ -119,7 +120,7 @@ func HistoryPage(w io.Writer, name string, definition []byte, history []asl.Even
 		Title: "Execution " + name, Outcome: outcome, Tone: drawn.Tone, Runs: []picture{drawn}, Notes: notes, Event: drawn.Input,
 		Facts: []fact{
 			{"started", start.UTC().Format("2006-01-02 15:04:05Z")}, {"lasted", brief(last.Timestamp.Sub(start))},
-			{"events", fmt.Sprint(len(history))}, {"retries", fmt.Sprint(retries)}, {"transitions", fmt.Sprint(transitions)},
+			{"events", strconv.Itoa(len(history))}, {"retries", strconv.Itoa(retries)}, {"transitions", strconv.Itoa(transitions)},
 		},
 	}
 	return write(w, "page", p)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -373,7 +374,7 @@ func (d *drawing) assigned(variables map[string]string) string {
 }
 
 func (d *drawing) call(call emulator.Call) shownCall {
-	answer := fmt.Sprint(call.Status)
+	answer := strconv.Itoa(call.Status)
 	if call.Status == 0 {
 		answer = "no answer"
 	}
@@ -431,10 +432,10 @@ func planAgainstDone(plan closing.Plan, report *closing.Report, calls []emulator
 	if m.Subscription != nil {
 		add("subscription", "delete", m.AccountID)
 		if n := len(m.Users); n > 0 {
-			rows = append(rows, planRow{Kind: "users", ID: fmt.Sprint(n), Planned: "go with the subscription", Tone: notReached})
+			rows = append(rows, planRow{Kind: "users", ID: strconv.Itoa(n), Planned: "go with the subscription", Tone: notReached})
 		}
 		if n := len(m.Assets); n > 0 {
-			rows = append(rows, planRow{Kind: "assets", ID: fmt.Sprint(n), Planned: "go with the subscription", Tone: notReached})
+			rows = append(rows, planRow{Kind: "assets", ID: strconv.Itoa(n), Planned: "go with the subscription", Tone: notReached})
 		}
 	}
 	for _, n := range m.SecondaryNamespaces() {

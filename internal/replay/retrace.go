@@ -54,7 +54,7 @@ func Retrace(ctx context.Context, definition []byte, history []asl.Event) (strin
 	t.run(ctx, first.Timestamp)
 	for _, event := range history {
 		if event.Type == asl.ExecutionRedriven && t.missing == "" {
-			if err := t.execution.Redrive(event.Timestamp); err != nil {
+			if err := t.execution.Redrive(event.Timestamp); errors.Is(err, asl.ErrNotRedrivable) { // that is an answer too
 				return fmt.Sprintf("the execution was redriven at event %d; today's definition ended %s there", event.ID, t.execution.Status()), nil
 			}
 			t.run(ctx, event.Timestamp)

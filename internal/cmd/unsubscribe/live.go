@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -29,7 +30,7 @@ func (c *replayCommand) progress(s *surroundings, stories int) (string, error) {
 	case c.JSON && c.Progress == "auto":
 		return "json", nil
 	case c.Progress == "live" && !terminal(s.stdout):
-		return "", fmt.Errorf("--progress=live needs a terminal; --progress=plain prints lines")
+		return "", errors.New("--progress=live needs a terminal; --progress=plain prints lines")
 	case c.Progress == "live" && stories != 1:
 		return "", fmt.Errorf("--progress=live shows one story, not %d: name it", stories)
 	case c.Progress == "auto" && stories == 1 && terminal(s.stdout) && os.Getenv("CI") == "":
