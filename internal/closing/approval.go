@@ -122,3 +122,15 @@ func (m Material) Challenge() (what, want string) {
 	}
 	return "the account id", m.AccountID
 }
+
+// Electorate is how many of the named approvers are left once the starter is not counted. An approver may be named as person and as
+// principal; who is named twice is counted twice, so that this is at least the number of people.
+func Electorate(approvers []string, starter string) int {
+	n := 0
+	for _, a := range approvers {
+		if a != starter {
+			n++
+		}
+	}
+	return n
+}

@@ -23,6 +23,7 @@ const (
 	Delivered         Code = "Closing.Delivered"         // the trigger was delivered before, and started another run
 	Superseded        Code = "Closing.Superseded"        // a fresh run has taken the account's lock over
 	Blocked           Code = "Closing.Blocked"           // the plan cannot be carried out safely
+	NoApprover        Code = "Closing.NoApprover"        // fewer people may approve than must
 	NotDecided        Code = "Closing.NotDecided"        // a decision is refused: no open ask, wrong round, digest or person
 	NotCommitted      Code = "Closing.NotCommitted"      // a delete step without a valid commit
 	Halted            Code = "Closing.Halted"            // the kill switch is on
