@@ -34,12 +34,12 @@ var alarms = map[string]string{
 const namespace = "QuickSightUnsubscribe"
 
 // newAlarm makes an alarm that tells the notices as soon as its metric is not zero.
-func newAlarm(scope constructs.Construct, notices awssns.ITopic, name string, metric awscloudwatch.IMetric) awscloudwatch.Alarm {
-	return newThreshold(scope, notices, name, metric, 1)
+func newAlarm(scope constructs.Construct, notices awssns.ITopic, name string, metric awscloudwatch.IMetric) {
+	newThreshold(scope, notices, name, metric, 1)
 }
 
 // newThreshold makes an alarm that tells the notices as soon as its metric reaches a number.
-func newThreshold(scope constructs.Construct, notices awssns.ITopic, name string, metric awscloudwatch.IMetric, number float64) awscloudwatch.Alarm {
+func newThreshold(scope constructs.Construct, notices awssns.ITopic, name string, metric awscloudwatch.IMetric, number float64) {
 	meaning, known := alarms[name]
 	if !known {
 		panic("no alarm is named " + name)
@@ -50,7 +50,6 @@ func newThreshold(scope constructs.Construct, notices awssns.ITopic, name string
 		TreatMissingData:   awscloudwatch.TreatMissingData_NOT_BREACHING,
 	})
 	alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(notices))
-	return alarm
 }
 
 // outcomes are the last words of runs, as the metric "Ended" has them.
