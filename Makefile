@@ -31,7 +31,8 @@ $(UNSUBSCRIBE):
 
 .PHONY: test
 test: need-node browser ## every test, the CDK app's included
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 20m -skip '^TestRandomWorlds$$' ./...
+	$(GO) test ./internal/step -run '^TestRandomWorlds$$' -v | grep -v '^='
 
 .PHONY: check
 check: need-node lint test race sizes synth ## what CI runs: lint, every test, the race detector, binaries, templates
@@ -94,7 +95,8 @@ bench: ## the benchmarks, on one core; PEER=DIR (npm install --prefix DIR aws-lo
 	  END {peer = "BenchmarkTenStatesPeer"; print "\nten states, one core"; line("JSONPath", "BenchmarkTenStates"); line("JSONata", "BenchmarkTenStatesJSONata"); line("aws-local-stepfunctions", peer)}' $(BUILD)/bench.txt
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (default 30s)
+fuzz: ## every fuzz target for FUZZTIME (default 30s), and WORLDS (default 100000) random worlds
+	$(GO) test ./internal/step -run '^TestRandomWorlds$$' -worlds $${WORLDS:-100000} -timeout 0 -count=1 -v | grep -v '^='
 	@for package in $$($(GO) list ./internal/...); do \
 	  for target in $$($(GO) test $$package -list '^Fuzz' | grep '^Fuzz'); do \
 	    $(GO) test $$package -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-30s} || exit 1; \

@@ -167,8 +167,16 @@ func (n *Network) apply(c Change, account, region string) error {
 	if c.Add == nil {
 		return nil
 	}
+	before, err := n.clone()
+	if err != nil {
+		return err
+	}
 	n.add(c.Add)
-	return n.complete(account, region, c.At)
+	if err := n.complete(account, region, c.At); err != nil {
+		*n = *before
+		return err
+	}
+	return nil
 }
 
 // setState moves a resource to a state and does what that state means for its surroundings.

@@ -55,6 +55,13 @@ func newDeleting(t *testing.T, account, request string, options emulator.Options
 
 func newUncommitted(t *testing.T, account, request string, options emulator.Options) *deleting {
 	t.Helper()
+	d := newUnplanned(t, account, options)
+	d.plan(strings.Replace(`{"accountId": "`+readingTarget+`", `+strings.TrimPrefix(request, "{"), `", }`, `"}`, 1))
+	return d
+}
+
+func newUnplanned(t *testing.T, account string, options emulator.Options) *deleting {
+	t.Helper()
 	d := &deleting{}
 	options.Now = func() time.Time { return d.now }
 	d.now = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -69,7 +76,6 @@ func newUncommitted(t *testing.T, account, request string, options emulator.Opti
 		hub.Topics = append(hub.Topics, &emulator.Topic{ARN: d.env.Config.Topic})
 	})
 	d.running[readingRun] = "RUNNING"
-	d.plan(strings.Replace(`{"accountId": "`+readingTarget+`", `+strings.TrimPrefix(request, "{"), `", }`, `"}`, 1))
 	return d
 }
 
