@@ -24,6 +24,10 @@ replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=nam
 pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay
 	$(UNSUBSCRIBE) replay --html $(BUILD)/replay
 
+.PHONY: pictures
+pictures: ## make the README's pictures anew, with Chromium
+	PICTURES=$(CURDIR)/.github $(GO) test ./internal/replay -run '^TestPictures$$' -count=1
+
 .PHONY: $(UNSUBSCRIBE)
 $(UNSUBSCRIBE):
 	@mkdir -p $(BUILD)

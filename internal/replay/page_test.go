@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"quicksight-unsubscribe/internal/approval"
 	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/workflow"
 )
@@ -141,6 +142,54 @@ func TestLayOut(t *testing.T) {
 	}
 }
 
+// browserOf returns Chromium, to be run with more arguments; it returns what the browser prints. Without one here, the test is skipped.
+func browserOf(t *testing.T) func(arguments ...string) []byte {
+	t.Helper()
+	browser := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil && browser == "" {
+			browser = path
+		}
+	}
+	if browser == "" {
+		t.Skip("no Chromium here: Debian has it as the package chromium")
+	}
+	return func(arguments ...string) []byte {
+		t.Helper()
+		all := append([]string{
+			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+			"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
+		}, arguments...)
+		out, err := exec.CommandContext(t.Context(), browser, all...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+}
+
+// Ensure the README's pictures can be made of a story and of the approval page: PICTURES=FOLDER keeps them (make pictures).
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	browser := browserOf(t)
+	folder := os.Getenv("PICTURES")
+	if folder == "" {
+		folder = t.TempDir()
+	}
+	_, run := drawn(t, "early-adopter")
+	for name, html := range map[string]string{"run": run, "approval": approval.Canned()["open"]} {
+		file := filepath.Join(t.TempDir(), name+".html")
+		if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		picture := filepath.Join(folder, name+".png")
+		browser("--window-size=1200,1250", "--blink-settings=preferredColorScheme=1", "--screenshot="+picture, "file://"+file)
+		if info, err := os.Stat(picture); err != nil || info.Size() < 10_000 {
+			t.Errorf("%s: %v, %v", picture, info, err)
+		}
+	}
+}
+
 // probe is run by the browser in a page, and leaves in the title what is wrong with it: what is wider than the window, text too
 // small or too faint to read.
 const probe = `<script>
@@ -174,16 +223,7 @@ addEventListener("load", () => {
 // Ensure the pages can be read in a browser, on a desk and on a phone, by day and by night.
 func TestPagesInChromium(t *testing.T) {
 	t.Parallel()
-	browser := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		t.Skip("no Chromium here: Debian has it as the package chromium")
-	}
+	browserOf(t)
 	run, page := drawn(t, "vpc-fails-redriven")
 	var index bytes.Buffer
 	if err := Index(&index, []*Run{run}); err != nil {
@@ -206,13 +246,7 @@ func TestPagesInChromium(t *testing.T) {
 				if err := os.WriteFile(frame, []byte(outer), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				cmd := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-					"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(), "--hide-scrollbars",
-					"--blink-settings=preferredColorScheme="+window.scheme, "--window-size=1400,1000", "--virtual-time-budget=5000", "--dump-dom", "file://"+frame)
-				out, err := cmd.Output()
-				if err != nil {
-					t.Fatal(err)
-				}
+				out := browserOf(t)("--blink-settings=preferredColorScheme="+window.scheme, "--window-size=1400,1000", "--virtual-time-budget=5000", "--dump-dom", "file://"+frame)
 				title := regexp.MustCompile(`<title>([^<]*)</title>`).FindSubmatch(out)
 				if title == nil || !regexp.MustCompile(`^CHECKED [1-9]\d+ \[\]$`).Match(title[1]) {
 					t.Errorf("%s", title)
