@@ -107,6 +107,9 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("emulator: copying the world: %w", err)
 	}
+	if err := world.complete(); err != nil { // JSON leaves out what is empty
+		return nil, fmt.Errorf("emulator: copying the world: %w", err)
+	}
 	c := &AWS{
 		earlier:     a.earlier,
 		world:       world,
