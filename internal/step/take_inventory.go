@@ -35,6 +35,7 @@ func TakeInventory(env Env) Handler {
 		}
 		taken, err := takeInventory(ctx, env, inventoryTask{
 			Folder: folder, Name: kept, Target: target, Request: request, IdentityRegion: in.Run.IdentityRegion, Starter: in.Run.Starter,
+			LastUse: in.Action != ActionRetake,
 		})
 		if err != nil {
 			return Result{}, err
@@ -78,6 +79,7 @@ type inventoryTask struct {
 	Request        closing.Request
 	IdentityRegion string // where to look first: it is found again
 	Starter        string // the person that started the run, or ""
+	LastUse        bool   // ask CloudTrail, too, for those who decide
 }
 
 // inventoryTaken is an inventory, or how far it has come.
@@ -98,6 +100,7 @@ type inventory struct {
 	Users          []closing.User        `json:"users,omitempty"`
 	NotReadable    []closing.NotReadable `json:"notReadable,omitempty"`
 	Lists          []listing             `json:"lists,omitempty"`
+	Uses           []use                 `json:"uses,omitempty"`
 	Datasets       bool                  `json:"datasets,omitempty"` // Lists has what is listed for each dataset
 }
 
@@ -123,6 +126,10 @@ func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTake
 	readErr := inv.read(ctx, t)
 	if inv.listDatasets(); readErr == nil {
 		readErr = inv.read(ctx, t)
+	}
+	if t.LastUse && readErr == nil {
+		inv.listUses()
+		readErr = inv.readUses(ctx, t)
 	}
 	remaining := inv.remaining()
 	if readErr != nil || len(remaining) > 0 {
@@ -244,6 +251,11 @@ func (inv *inventory) remaining() []string {
 			names = append(names, l.Kind+" in "+l.Region)
 		}
 	}
+	for _, u := range inv.Uses {
+		if !u.Read {
+			names = append(names, "last use in "+u.Region)
+		}
+	}
 	return names
 }
 
@@ -345,6 +357,9 @@ func (inv *inventory) counts() []closing.Count {
 // advice is what the approver should know of how the inventory was taken.
 func (inv *inventory) advice(config Config) []string {
 	var advice []string
+	for _, u := range inv.Uses {
+		advice = append(advice, u.String())
+	}
 	if len(inv.Regions.Disabled) > 0 {
 		advice = append(advice, "not inventoried, because the account has not enabled them: "+inWords(inv.Regions.Disabled))
 	}
