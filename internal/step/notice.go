@@ -64,6 +64,7 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 	for _, verdict := range []closing.Verdict{closing.Approve, closing.Reject} {
 		line("  unsubscribe %s %s%s", verdict, bucket, strings.TrimSuffix(in.Run.Closing, "/"))
 	}
+	line("  unsubscribe approve --web %s%s   (in the browser)", bucket, strings.TrimSuffix(in.Run.Closing, "/"))
 	line("")
 	line("Approvals needed: %d. Whoever started the run cannot approve it.", ask.Quorum)
 	line("Without them by %s nothing is deleted.", ask.Deadline.UTC().Format(time.RFC3339))
