@@ -38,6 +38,28 @@ func (s *Store) Find(ctx context.Context, prefix string) (f *Folder, execution s
 	return s.Folder(prefix, r.Execution), r.Execution, nil
 }
 
+// Locate finds the record of an execution whose account nobody knows: it was found out by the run itself, and stands in the record
+// alone. It looks through the whole record, and returns ErrNotFound where the run has left nothing.
+func (s *Store) Locate(ctx context.Context, execution, name string, start time.Time) (account, prefix string, err error) {
+	keys, err := s.list(ctx, "closings/")
+	if err != nil {
+		return "", "", err
+	}
+	for _, key := range keys {
+		parts := strings.SplitN(key, "/", 3)
+		prefix := Prefix(parts[1], name, start)
+		if key != prefix+"request.json" {
+			continue
+		}
+		if _, named, err := s.Find(ctx, prefix); err != nil {
+			return "", "", err
+		} else if named == execution {
+			return parts[1], prefix, nil
+		}
+	}
+	return "", "", ErrNotFound
+}
+
 // Key is the full key of one object of the folder.
 func (f *Folder) Key(name string) string { return f.prefix + name }
 

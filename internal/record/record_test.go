@@ -310,6 +310,26 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
+// Ensure a run is found by its execution alone, and another execution of the same name and second is not taken for it.
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	prefix := record.Prefix(account, "run-1", start)
+	if err := l.store.Lock(l.ctx(), account, run1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.store.Folder(prefix, run1).PutRequest(l.ctx(), closing.Request{AccountID: account}); err != nil {
+		t.Fatal(err)
+	}
+	gotAccount, got, err := l.store.Locate(l.ctx(), run1, "run-1", start)
+	if err != nil || gotAccount != account || got != prefix {
+		t.Errorf("got %s, %s, %v", gotAccount, got, err)
+	}
+	if _, _, err := l.store.Locate(l.ctx(), run2, "run-1", start); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("another execution: got %v, want ErrNotFound", err)
+	}
+}
+
 func TestDecisions(t *testing.T) {
 	t.Parallel()
 	l := newLab(t) // pages of two

@@ -74,6 +74,15 @@ func (e Env) finish(ctx context.Context, body string) error {
 		return nil // it goes on after a redrive, or has gone on and succeeded
 	}
 	in := placed(Input{Execution: Execution{ID: d.Execution, Name: aws.ToString(execution.Name), StartTime: aws.ToTime(execution.StartDate)}}, aws.ToString(execution.Input))
+	if in.Run.AccountID == "" { // the input may name an account in a way that only Verify Caller can look up
+		account, prefix, err := e.Record.Locate(ctx, in.Execution.ID, in.Execution.Name, in.Execution.StartTime)
+		switch {
+		case err == nil:
+			in.Run.AccountID, in.Run.Closing = account, prefix
+		case !errors.Is(err, record.ErrNotFound):
+			return fmt.Errorf("find the record of %s: %w", in.Execution.Name, err)
+		}
+	}
 	return e.finishRun(ctx, in, execution)
 }
 
