@@ -853,7 +853,7 @@ func secretsInLogsAndPages(t *testing.T) {
 		signatures = append(signatures, u.Query().Get("X-Amz-Signature"))
 		pages = append(pages, s.post(e, nil).Body, s.post(tamper(e, func(_ *url.URL, q url.Values) { q.Set("Action", "x") }), nil).Body)
 	}})
-	secrets := append(signatures, s.p.run.tokens()...)
+	secrets := slices.Concat(signatures, s.p.run.tokens())
 	if len(secrets) < 2 || s.logs.Len() == 0 {
 		t.Fatalf("%d secrets, %d bytes of logs", len(secrets), s.logs.Len())
 	}

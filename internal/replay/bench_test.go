@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func BenchmarkEarlyAdopter(b *testing.B) {
 // calls to QuickSight compare with the fewest that do it, and how long the longest invocations of inventory and export last.
 func BenchmarkDashboards(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			s := crowded(b, n)
 			for b.Loop() {
 				run, err := Play(b.Context(), s, Options{})

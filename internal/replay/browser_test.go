@@ -28,7 +28,7 @@ func (s *siege) door(who string) string {
 }
 
 // Ensure that a person decides in a real browser, through the proxy, by the real handler, in the real machine.
-func TestBrowserDecides(t *testing.T) {
+func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at a time
 	for _, tt := range []struct {
 		name    string
 		setup   func(*Story)
@@ -83,7 +83,7 @@ func TestBrowserDecides(t *testing.T) {
 }
 
 // Ensure that every state of the page is seen: on a phone it does not scroll sideways, and it runs no script.
-func TestBrowserShowsEveryState(t *testing.T) {
+func TestBrowserShowsEveryState(t *testing.T) { //nolint:paralleltest // one browser at a time
 	c := newChromium(t)
 	pages := approval.Canned()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package step
 import (
 	"fmt"
 	"html"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,7 +124,7 @@ func (p *page) plan(plan *closing.Plan) {
 	if plan == nil {
 		return
 	}
-	rows := [][]string{{"Round", fmt.Sprint(plan.Round)}, {"Digest", plan.Digest}, {"Starter", plan.Observed.Requester}}
+	rows := [][]string{{"Round", strconv.Itoa(plan.Round)}, {"Digest", plan.Digest}, {"Starter", plan.Observed.Requester}}
 	for _, line := range destroyed(plan.Material) {
 		rows = append(rows, []string{line})
 	}
@@ -147,7 +148,7 @@ func (p *page) manifest(m *closing.Manifest) {
 	var rows [][]string
 	for _, part := range [][]closing.Saved{m.Exported, m.Described} {
 		for _, s := range part {
-			rows = append(rows, []string{s.Name, fmt.Sprint(len(s.ARNs)), fmt.Sprint(s.Bytes), s.SHA256})
+			rows = append(rows, []string{s.Name, strconv.Itoa(len(s.ARNs)), fmt.Sprint(s.Bytes), s.SHA256})
 		}
 	}
 	p.table("Saved", []string{"Object", "Assets", "Bytes", "SHA-256"}, rows)
