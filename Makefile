@@ -20,6 +20,10 @@ help: ## list the targets
 replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=web to decide in the browser
 	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(if $(EVENT),--html $(BUILD)/replay) $(EVENT)
 
+.PHONY: demo
+demo: $(UNSUBSCRIBE) ## watch a closing and approve it in the browser, without an account; EVENT=name for another story
+	$(UNSUBSCRIBE) replay --approve web --speed 600 --html $(BUILD)/replay $(or $(EVENT),early-adopter)
+
 .PHONY: pages
 pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay
 	$(UNSUBSCRIBE) replay --html $(BUILD)/replay

@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 		"internal/record", "internal/step", "internal/workflow",
 	},
 	"internal/cmd/unsubscribe": {
-		"internal/approval", "internal/boot", "internal/clock", "internal/closing", "internal/emulator", "internal/operation", "internal/record",
+		"internal/approval", "internal/asl", "internal/boot", "internal/clock", "internal/closing", "internal/emulator", "internal/operation", "internal/record",
 		"internal/replay", "internal/step", "internal/workflow",
 	},
 }

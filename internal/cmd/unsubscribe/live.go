@@ -194,6 +194,17 @@ func (l *live) clear() {
 	}
 }
 
+// besideLive writes to the same terminal: the block gives way first.
+type besideLive struct {
+	live *live
+	w    io.Writer
+}
+
+func (b besideLive) Write(text []byte) (int, error) {
+	b.live.clear()
+	return b.w.Write(text)
+}
+
 func (l *live) paint(code, text string) string {
 	if !l.color {
 		return text

@@ -49,13 +49,16 @@ func (c *replayCommand) Run(s *surroundings) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	options := replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed, AtGate: c.atGate(s)}
+	options := replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed}
 	switch {
 	case mode == "live":
-		options.Watch = newLive(s.stdout, c.Speed).watch
+		l := newLive(s.stdout, c.Speed)
+		options.Watch = l.watch
+		s.stderr = besideLive{l, s.stderr}
 	case mode == "json" && !c.JSON && len(stories) == 1:
 		options.Watch = narrate(s.stdout)
 	}
+	options.AtGate = c.atGate(s)
 	c.JSON = c.JSON || mode == "json"
 	pages := pages{dir: c.HTML}
 	runs := make([]chan played, len(stories))
