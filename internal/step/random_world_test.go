@@ -16,6 +16,9 @@ type randomWorld struct {
 	faults  []emulator.Fault
 	request string
 	next    int
+	// Somebody begins to work in a VPC, at a time; "" for nobody.
+	latecomer string
+	comes     time.Time
 }
 
 func newRandomWorld(seed uint64, start time.Time) *randomWorld {
@@ -37,8 +40,9 @@ func newRandomWorld(seed uint64, start time.Time) *randomWorld {
 	}
 	if w.chance(20) { // somebody begins to work somewhere meanwhile
 		later := &emulator.Network{}
-		w.loose(later, vpcs[w.IntN(len(vpcs))], n)
-		n.Changes = append(n.Changes, emulator.Change{At: start.Add(time.Duration(1+w.IntN(30)) * time.Minute), Add: later})
+		w.latecomer, w.comes = vpcs[w.IntN(len(vpcs))], start.Add(time.Duration(1+w.IntN(30))*time.Minute)
+		w.loose(later, w.latecomer, n)
+		n.Changes = append(n.Changes, emulator.Change{At: w.comes, Add: later})
 	}
 	if w.chance(30) {
 		n.ConsistencySeconds = 1 + w.IntN(30)

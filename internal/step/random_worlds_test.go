@@ -126,6 +126,14 @@ func playWorld(t *testing.T, seed uint64) *playedWorld {
 			fail("the plan names %s, and it is still there: %s", id, after[id])
 		}
 	}
+	// A pass that had begun may end, and reads may show what was there half a minute ago.
+	if w.latecomer != "" && w.latecomer == p.plan.VPC.ID && p.plan.VPC.Fate == closing.FateDelete && !p.late {
+		for _, c := range p.aws.Journal() {
+			if c.Mutating && c.Service == "ec2" && c.Error == "" && c.Time.After(w.comes.Add(time.Minute)) {
+				fail("%s of %v cut off who had come at %s", c.Operation, c.Resources, w.comes)
+			}
+		}
+	}
 	p.count(fail, len(w.faults) > 0)
 	if before := len(p.mutations()); p.err == nil {
 		p.drive()
