@@ -1,7 +1,6 @@
 package step
 
 import (
-	"fmt"
 	"html"
 	"strconv"
 	"strings"
@@ -148,7 +147,7 @@ func (p *page) manifest(m *closing.Manifest) {
 	var rows [][]string
 	for _, part := range [][]closing.Saved{m.Exported, m.Described} {
 		for _, s := range part {
-			rows = append(rows, []string{s.Name, strconv.Itoa(len(s.ARNs)), fmt.Sprint(s.Bytes), s.SHA256})
+			rows = append(rows, []string{s.Name, strconv.Itoa(len(s.ARNs)), strconv.FormatInt(s.Bytes, 10), s.SHA256})
 		}
 	}
 	p.table("Saved", []string{"Object", "Assets", "Bytes", "SHA-256"}, rows)
