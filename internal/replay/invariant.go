@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
@@ -128,22 +130,57 @@ func (r *Run) others(before, after map[string]string) {
 	}
 }
 
+// theirs notes what a call of somebody else's changed: whatever becomes of it and its parts, now or when AWS gets to it, is theirs.
+func (r *Run) theirs(before, after map[string]string) {
+	for id, content := range before {
+		if after[id] == content {
+			continue
+		}
+		delete(r.baseline, id)
+		for part, text := range r.baseline {
+			if strings.Contains(text, `"`+id+`"`) {
+				delete(r.baseline, part)
+			}
+		}
+	}
+}
+
 // othersUntouched holds that everything which is gone or another at the end was named by a committed plan, or went with something
 // that was.
 func (r *Run) othersUntouched() []string {
 	var broken []string
 	after := ids(r.After)
+	alone := sync.OnceValue(r.leftAlone)
 	for _, id := range sorted(r.baseline) {
 		content, still := after[id]
+		if still && (content == r.baseline[id] || r.left(id)) || r.planned(id) {
+			continue
+		}
+		byItself, ever := alone()[id]
 		switch {
-		case still && (content == r.baseline[id] || r.left(id)), r.planned(id):
-		case still:
+		case still && content != byItself:
 			broken = append(broken, fmt.Sprintf("%s is no longer as it was, and no committed plan names it: %s, was %s", id, content, r.baseline[id]))
-		default:
+		case !still && ever:
 			broken = append(broken, id+" is gone, and no committed plan names it")
 		}
 	}
 	return broken
+}
+
+// leftAlone is what would be there at the end if nobody had called AWS: a directory that was being deleted goes by itself. What
+// others changed is as they left it.
+func (r *Run) leftAlone() map[string]string {
+	twin, err := emulator.New(emulator.Options{World: r.Before, Now: func() time.Time { return r.Ended }})
+	if err != nil {
+		panic(fmt.Sprintf("replay: the world as it was: %v", err)) // it was taken from an emulator
+	}
+	alone, found := ids(twin.World()), ids(r.Before)
+	for id, content := range r.baseline {
+		if found[id] != content {
+			alone[id] = content
+		}
+	}
+	return alone
 }
 
 // left tells whether a committed plan reports a thing and leaves it: an address stays, and loses the gateway that it was mapped to.

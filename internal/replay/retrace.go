@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -51,12 +52,14 @@ func Retrace(ctx context.Context, definition []byte, history []asl.Event) (strin
 			return fmt.Sprintf("00000000-0000-4000-8000-%012d", t.uuids)
 		},
 	})
+	t.stopBetween(was, history)
 	t.run(ctx, first.Timestamp)
-	for _, event := range history {
+	for i, event := range history {
 		if event.Type == asl.ExecutionRedriven && t.missing == "" {
 			if err := t.execution.Redrive(event.Timestamp); errors.Is(err, asl.ErrNotRedrivable) { // that is an answer too
 				return fmt.Sprintf("the execution was redriven at event %d; today's definition ended %s there", event.ID, t.execution.Status()), nil
 			}
+			t.stopBetween(was, history[i:])
 			t.run(ctx, event.Timestamp)
 		}
 	}
@@ -70,6 +73,25 @@ type retracing struct {
 	missing   string               // the first state that the record has no further result of
 	stop      time.Time            // when the execution was stopped, in the midst of a task; zero: it was not
 	uuids     int
+}
+
+// stopBetween notes when the execution was stopped, from the beginning of a history to its next redrive, if that was between two
+// tasks: a task that was under way notes it by itself.
+func (t *retracing) stopBetween(was []*visit, history []asl.Event) {
+	for _, event := range history[1:] {
+		switch event.Type {
+		case asl.ExecutionRedriven:
+			return
+		case asl.ExecutionAborted:
+			inTask := slices.ContainsFunc(was, func(v *visit) bool {
+				return slices.ContainsFunc(v.Attempts, func(a attempt) bool { return a.Open && a.Ended.Equal(event.Timestamp) })
+			})
+			if !inTask {
+				t.stop = event.Timestamp
+			}
+			return
+		}
+	}
 }
 
 // run goes on until the execution ends, or asks for a result that was not recorded.

@@ -183,7 +183,7 @@ func (p *player) call(ctx context.Context, line Line) error {
 	if err != nil {
 		return err
 	}
-	p.run.others(before, ids(p.aws.World()))
+	p.run.theirs(before, ids(p.aws.World()))
 	if code != line.Answer || !strings.Contains(body, line.Says) {
 		p.run.answers = append(p.run.answers, fmt.Sprintf("call of %s (%s%s%s): expected the answer %q %q, got %q %q",
 			line.Call.Service, line.Call.Path, line.Call.Target, line.Call.Body, line.Answer, line.Says, code, body))
