@@ -95,6 +95,8 @@ func playWorld(t *testing.T, seed uint64) *playedWorld {
 	account := strings.TrimSuffix(strings.TrimPrefix(string(text), "{"), "}")
 	p := &playedWorld{deleting: newUnplanned(t, account, emulator.Options{Faults: w.faults})}
 	twin := newUnplanned(t, account, emulator.Options{}) // in which nobody calls
+	defer p.close()
+	defer twin.close()
 	quiet := slog.New(slog.DiscardHandler)
 	p.env.Log = quiet
 	fail := func(format string, args ...any) {
