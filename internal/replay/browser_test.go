@@ -29,6 +29,9 @@ func (s *siege) door(who string) string {
 
 // Ensure that a person decides in a real browser, through the proxy, by the real handler, in the real machine.
 func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at a time
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	for _, tt := range []struct {
 		name    string
 		setup   func(*Story)
@@ -84,6 +87,9 @@ func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at 
 
 // Ensure that every state of the page is seen: on a phone it does not scroll sideways, and it runs no script.
 func TestBrowserShowsEveryState(t *testing.T) { //nolint:paralleltest // one browser at a time
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	c := newChromium(t)
 	pages := approval.Canned()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

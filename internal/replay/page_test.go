@@ -170,6 +170,9 @@ func browserOf(t *testing.T) func(arguments ...string) []byte {
 
 // Ensure the README's pictures can be made of a story and of the approval page: PICTURES=FOLDER keeps them (make pictures).
 func TestPictures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	t.Parallel()
 	browser := browserOf(t)
 	folder := os.Getenv("PICTURES")
@@ -222,6 +225,9 @@ addEventListener("load", () => {
 
 // Ensure the pages can be read in a browser, on a desk and on a phone, by day and by night.
 func TestPagesInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	t.Parallel()
 	browserOf(t)
 	run, page := drawn(t, "vpc-fails-redriven")

@@ -126,6 +126,9 @@ func plain(g emulator.Grant) emulator.Grant {
 
 // Ensure each role, without one of its permissions, fails a story that comes out well with it: as it would fail in AWS.
 func TestWithoutPermission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	t.Parallel()
 	rows := []struct{ role, action, story string }{
 		{"verify-caller", "sts:AssumeRole", "dry-run"},

@@ -12,6 +12,9 @@ import (
 // one comes to once somebody has redriven it or started afresh. The seed chooses a few mishaps of each story; unsubscribe
 // replay --sweep plays them all.
 func TestSweepOfEveryStory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	t.Parallel()
 	for n, story := range stories(t) {
 		if story.Expect.Refusal != "" {
@@ -43,6 +46,9 @@ func TestSweepOfEveryStory(t *testing.T) {
 // Ensure that the whole sweep of a small story finds each kind of mishap, lets a shared fate stand only where it is the same, and
 // fills the table.
 func TestSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestStories runs the same code")
+	}
 	t.Parallel()
 	story, err := Load(filepath.Join(events, "protected-account"))
 	if err != nil {
