@@ -41,7 +41,7 @@ func newChromium(t *testing.T) *chromium {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "about:blank")
+		"--remote-debugging-pipe", "--user-data-dir="+profile(t), "about:blank")
 	cmd.ExtraFiles = []*os.File{hear, speak} // file descriptors 3 and 4
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -178,4 +178,15 @@ func (c *chromium) screenshot(name string) {
 	if err := os.WriteFile(filepath.Join(dir, strings.ReplaceAll(name, "/", "-")+".png"), picture, 0o644); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// profile is a folder for a browser, whose processes may still write into it when they have been told to end.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "unsubscribe-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is written later stays in the system's temporary folder
+	return dir
 }

@@ -158,7 +158,7 @@ func browserOf(t *testing.T) func(arguments ...string) []byte {
 		t.Helper()
 		all := append([]string{
 			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-			"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
+			"--disable-component-update", "--disable-sync", "--hide-scrollbars", "--user-data-dir=" + profile(t),
 		}, arguments...)
 		out, err := exec.CommandContext(t.Context(), browser, all...).Output()
 		if err != nil {

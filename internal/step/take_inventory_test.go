@@ -116,7 +116,7 @@ func TestTakeInventoryResumes(t *testing.T) {
 	want := whole.plan(plain)
 
 	slow := newReading(t, account, emulator.Options{Latency: func(string, string) time.Duration { return time.Second }})
-	slow.budget = inventoryReserve + 30*time.Second
+	slow.budget = inventoryReserve + usePages*time.Second/2 + 30*time.Second // what it needs to begin the last of its reads
 	calls := 0
 	if _, err := slow.verify(plain); err != nil {
 		t.Fatal(err)
@@ -127,7 +127,9 @@ func TestTakeInventoryResumes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		calls++
+		if calls++; calls == 50 {
+			t.Fatalf("still not done: %+v", result)
+		}
 		slow.in.Run, slow.in.Progress = result.Run, result.Progress
 		if result.State == Done {
 			break
