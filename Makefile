@@ -71,13 +71,15 @@ sizes: build ## hold that each function's zip is at most 4 MB
 asl: need-node ## regenerate the committed state machine from the CDK app
 	$(GO) test ./infra -run 'Current$$' -count=1 -update
 
+# Left out of cfn-lint: W3005, a DependsOn that the CDK writes out though a reference implies it; W3037, its list of IAM actions, which lacks
+# the newest of QuickSight's (ListApps, ListKnowledgeBases, ListSpaces; the SDK has them).
 .PHONY: synth
 synth: need-node build ## write the CloudFormation templates to build/cdk.out, and check them with cfn-lint where it is installed
 	@rm -rf $(BUILD)/cdk.out
 	$(GO) run ./infra -out $(BUILD)/cdk.out -functions $(DIST)
 	$(GO) run ./infra -target-template $(BUILD)/quicksight-unsubscribe-target.json
 	$(GO) run ./infra -organization-template $(BUILD)/quicksight-unsubscribe-organization.json
-	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-*.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
+	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 W3037 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-*.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
 
 .PHONY: deploy diff destroy
 deploy: need-node build ## deploy the stacks with the credentials of the shell; CONTEXT="-c name=value ..."
