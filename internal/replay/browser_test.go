@@ -30,7 +30,7 @@ func (s *siege) door(who string) string {
 // Ensure that a person decides in a real browser, through the proxy, by the real handler, in the real machine.
 func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at a time
 	if testing.Short() {
-		t.Skip("-short: TestStories runs the same code")
+		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
 	}
 	for _, tt := range []struct {
 		name    string
@@ -88,7 +88,7 @@ func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at 
 // Ensure that every state of the page is seen: on a phone it does not scroll sideways, and it runs no script.
 func TestBrowserShowsEveryState(t *testing.T) { //nolint:paralleltest // one browser at a time
 	if testing.Short() {
-		t.Skip("-short: TestStories runs the same code")
+		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
 	}
 	c := newChromium(t)
 	pages := approval.Canned()

@@ -171,7 +171,7 @@ func browserOf(t *testing.T) func(arguments ...string) []byte {
 // Ensure the README's pictures can be made of a story and of the approval page: PICTURES=FOLDER keeps them (make pictures).
 func TestPictures(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: TestStories runs the same code")
+		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
 	}
 	t.Parallel()
 	browser := browserOf(t)
@@ -226,7 +226,7 @@ addEventListener("load", () => {
 // Ensure the pages can be read in a browser, on a desk and on a phone, by day and by night.
 func TestPagesInChromium(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: TestStories runs the same code")
+		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
 	}
 	t.Parallel()
 	browserOf(t)
