@@ -98,7 +98,7 @@ type Expect struct {
 	Says      []string        `json:"says,omitempty"`      // texts of the last report
 	Mutations *int            `json:"mutations,omitempty"` // mutating calls that took effect
 	Calls     map[string]int  `json:"calls,omitempty"`     // exact numbers, refused ones too, by "service:Operation"
-	Reads     int             `json:"reads,omitempty"`     // at most so many calls that neither change the target nor touch the record
+	Reads     float64         `json:"reads,omitempty"`     // at most so many times the fewest calls that neither change the target nor touch the record
 	Refused   *int            `json:"refused,omitempty"`   // calls that AWS refused for another reason than a fault
 	Gone      []string        `json:"gone,omitempty"`      // ids that the final world no longer has
 	There     []string        `json:"there,omitempty"`     // ids that it still has
