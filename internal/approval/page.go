@@ -283,8 +283,9 @@ func (v view) stays(s *sheet) {
 	}
 	items(s, m.VPC.Left, func(r closing.Resource) string { return r.Kind + " " + r.ID + " in the VPC's account" })
 	s.put("<li>The AWS account itself, and everything that is not listed above</li></ul>\n")
-	if len(v.plan.Observed.Advice) > 0 {
+	if len(v.plan.Observed.Uses)+len(v.plan.Observed.Advice) > 0 {
 		s.put("<h2>What you should know</h2><ul>\n")
+		items(s, v.plan.Observed.Uses, closing.Use.String)
 		items(s, v.plan.Observed.Advice, func(a string) string { return a })
 		s.put("</ul>\n")
 	}

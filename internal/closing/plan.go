@@ -141,6 +141,7 @@ type Observed struct {
 	Blockers  []Blocker  `json:"blockers,omitempty"` // empty: closable
 	Advice    []string   `json:"advice,omitempty"`   // what the approver should know: permissions that the preflight doubts
 	Requester string     `json:"requester,omitempty"`
+	Uses      []Use      `json:"uses,omitempty"` // of each region that holds anything, and of the identity region; a retaken plan has none
 }
 
 // Evidence is one fact for or against an assumption that no API states.

@@ -1,8 +1,11 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 
 	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/closing"
 )
 
 const (
@@ -21,16 +25,10 @@ const (
 	usePages = 200
 )
 
-// use is what CloudTrail says of QuickSight's use in one region. It is shown to the approver, and no fact of the plan.
+// use is a look at what CloudTrail says of one region.
 type use struct {
-	Region  string    `json:"region"`
-	Read    bool      `json:"read"`
-	Events  int       `json:"events,omitempty"`
-	More    bool      `json:"more,omitempty"`
-	Last    time.Time `json:"last,omitzero"`
-	Name    string    `json:"name,omitempty"` // of the last event
-	By      string    `json:"by,omitempty"`
-	Refused string    `json:"refused,omitempty"`
+	closing.Use
+	Read bool `json:"read"`
 }
 
 // listUses adds a look at CloudTrail for each region that holds anything, once that is known.
@@ -46,7 +44,7 @@ func (inv *inventory) listUses() {
 		}
 	}
 	for _, region := range distinct(append(regions, inv.IdentityRegion)) {
-		inv.Uses = append(inv.Uses, use{Region: region})
+		inv.Uses = append(inv.Uses, use{Use: closing.Use{Region: region, Days: useDays}})
 	}
 }
 
@@ -75,9 +73,10 @@ func (u *use) read(ctx context.Context, t inventoryTask) error {
 		StartTime:        aws.Time(clock.Now(ctx).AddDate(0, 0, -useDays)),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyEventSource, AttributeValue: &source}},
 	})
+	seen := trailed{Use: closing.Use{Region: u.Region, Days: useDays}, users: map[string]closing.Active{}, embedded: map[string]bool{}}
 	for n := 0; pages.HasMorePages(); n++ {
 		if n == usePages {
-			u.More = true
+			seen.More = true
 			break
 		}
 		page, err := pages.NextPage(ctx)
@@ -90,30 +89,53 @@ func (u *use) read(ctx context.Context, t inventoryTask) error {
 			return nil
 		}
 		for _, e := range page.Events {
-			by := aws.ToString(e.Username)
-			if e.EventTime == nil || strings.HasPrefix(by, t.Request.AccountID+"-") { // a session of this workflow: it only looks
-				continue
-			}
-			if u.Events++; e.EventTime.After(u.Last) {
-				u.Last, u.Name, u.By = e.EventTime.UTC(), aws.ToString(e.EventName), by
+			// A session of this workflow only looks, and is no use.
+			if by := aws.ToString(e.Username); e.EventTime != nil && !strings.HasPrefix(by, t.Request.AccountID+"-") {
+				seen.add(e)
 			}
 		}
 	}
-	u.Read = true
+	u.Use, u.Read = seen.summary(), true
 	return nil
 }
 
-// String is the use in words.
-func (u use) String() string {
-	switch {
-	case u.Refused != "":
-		return fmt.Sprintf("whether anybody used QuickSight in %s lately is not known: CloudTrail answers %s", u.Region, u.Refused)
-	case u.Events == 0:
-		return fmt.Sprintf("CloudTrail knows of no use of QuickSight in %s in the last %d days", u.Region, useDays)
+// trailed is the use that a region's events tell of, as they are read.
+type trailed struct {
+	closing.Use
+	users    map[string]closing.Active
+	embedded map[string]bool
+}
+
+// embeddedDashboard finds the dashboard in a request for a URL to embed, whose shapes differ: a dashboard's id, that of the first one, or
+// ARNs. https://docs.aws.amazon.com/quicksight/latest/APIReference/API_GenerateEmbedUrlForAnonymousUser.html
+var embeddedDashboard = regexp.MustCompile(`(?i)dashboardId"\s*:\s*"([^"]+)"|:dashboard/([\w-]+)`)
+
+func (s *trailed) add(e types.Event) {
+	at, by, name := e.EventTime.UTC(), cmp.Or(aws.ToString(e.Username), "somebody unnamed"), aws.ToString(e.EventName)
+	s.Events++
+	if at.After(s.Last) {
+		s.Last, s.Name, s.By = at, name, by
 	}
-	least := ""
-	if u.More {
-		least = "at least "
+	a := s.users[by]
+	if a.Name, a.Events = by, a.Events+1; at.After(a.Last) {
+		a.Last = at
 	}
-	return fmt.Sprintf("QuickSight in %s was last used on %s: %s by %s; %s%d events in %d days", u.Region, u.Last.Format(time.DateOnly), u.Name, u.By, least, u.Events, useDays)
+	s.users[by] = a
+	if !strings.Contains(name, "EmbedUrl") { // GenerateEmbedUrlFor…, GetDashboardEmbedUrl, GetSessionEmbedUrl
+		return
+	}
+	if s.Embeds++; at.After(s.LastEmbed) {
+		s.LastEmbed = at
+	}
+	for _, found := range embeddedDashboard.FindAllStringSubmatch(aws.ToString(e.CloudTrailEvent), -1) {
+		s.embedded[cmp.Or(found[1], found[2])] = true
+	}
+}
+
+func (s *trailed) summary() closing.Use {
+	latest := slices.SortedFunc(maps.Values(s.users), func(a, b closing.Active) int { return cmp.Or(b.Last.Compare(a.Last), strings.Compare(a.Name, b.Name)) })
+	s.Users, s.Latest = len(latest), latest[:min(len(latest), closing.MaxNamed)]
+	embedded := slices.Sorted(maps.Keys(s.embedded))
+	s.Embedded = embedded[:min(len(embedded), closing.MaxNamed)]
+	return s.Use
 }

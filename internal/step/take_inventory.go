@@ -272,6 +272,9 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
 		Blockers: inv.blockers(t.Request),
 	}
+	for _, u := range inv.Uses {
+		o.Uses = append(o.Uses, u.Use)
+	}
 	add := func(evidence []closing.Evidence, blockers []closing.Blocker) {
 		o.Evidence, o.Blockers = append(o.Evidence, evidence...), append(o.Blockers, blockers...)
 	}
@@ -357,9 +360,6 @@ func (inv *inventory) counts() []closing.Count {
 // advice is what the approver should know of how the inventory was taken.
 func (inv *inventory) advice(config Config) []string {
 	var advice []string
-	for _, u := range inv.Uses {
-		advice = append(advice, u.String())
-	}
 	if len(inv.Regions.Disabled) > 0 {
 		advice = append(advice, "not inventoried, because the account has not enabled them: "+inWords(inv.Regions.Disabled))
 	}

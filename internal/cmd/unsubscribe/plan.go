@@ -164,6 +164,9 @@ func printObserved(line func(string, ...any), o closing.Observed) {
 			line("  %s %s: %s", sign, e.About, e.Fact)
 		}
 	}
+	for _, use := range o.Uses {
+		line("Note: %s", use)
+	}
 	for _, advice := range o.Advice {
 		line("Note: %s", advice)
 	}
