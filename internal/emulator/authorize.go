@@ -157,5 +157,5 @@ func (r *request) context() condition {
 
 // regionEnabled reports whether the account can use the Region.
 func (a *AWS) regionEnabled(account, region string) bool {
-	return !slices.Contains(a.world.Accounts[account].Regions.Disabled, region)
+	return !optIn[region] || slices.Contains(a.world.Accounts[account].Regions.Enabled, region)
 }

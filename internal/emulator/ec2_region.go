@@ -19,6 +19,15 @@ var regions = []struct {
 	{"us-east-1", false}, {"us-east-2", false}, {"us-west-1", false}, {"us-west-2", false},
 }
 
+// optIn holds the Regions that an account cannot use before it enables them.
+var optIn = func() map[string]bool {
+	set := map[string]bool{}
+	for _, region := range regions {
+		set[region.name] = region.optIn
+	}
+	return set
+}()
+
 // describeRegions lists the regions that are enabled for the caller's account, or all.
 func describeRegions(r *request) (any, error) {
 	filters, err := r.filters()

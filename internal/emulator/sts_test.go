@@ -116,7 +116,7 @@ func TestSessionPolicy(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, "", `"quickSight": {}, "regions": {"disabled": ["af-south-1"]}`, Options{})
+	l := newLab(t, "", `"quickSight": {}`, Options{})
 	unknown := l.config("AKIANOBODY", "us-east-1")
 	wantCode(t, describeSubscription(unknown), "UnrecognizedClientException")
 	wrong := l.config(targetKey, "us-east-1")

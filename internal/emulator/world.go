@@ -49,9 +49,9 @@ type Account struct {
 	ResourcePolicies  map[string]*Policy  `json:"resourcePolicies,omitempty"` // of KMS keys and SQS queues, by ARN
 }
 
-// Regions says which Regions an account cannot use.
+// Regions says which Regions an account can use beside those that every account can.
 type Regions struct {
-	Disabled []string `json:"disabled,omitempty"` // opt-in Regions that are not enabled
+	Enabled []string `json:"enabled,omitempty"` // opt-in Regions; a new account has none
 }
 
 // Credential is a long-lived access key.

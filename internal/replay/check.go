@@ -52,7 +52,7 @@ func (r *Run) Check() []string {
 	}
 	for _, says := range want.Says {
 		if !strings.Contains(text, says) {
-			miss("the report says", says, text)
+			miss("the report says", says, "a report without it")
 		}
 	}
 	s := r.Summary()

@@ -11,8 +11,7 @@ import (
 
 // modern is an account of today, with one secondary namespace and one VPC connection.
 func modern(quickSight string) string {
-	return `"regions": {"disabled": ` + optIn + `},
-	"quickSight": {"notificationEmail": "bi@example.com", "namespaces": [{"name": "partners"` + namespaceKnob(quickSight) + `}],
+	return `"quickSight": {"notificationEmail": "bi@example.com", "namespaces": [{"name": "partners"` + namespaceKnob(quickSight) + `}],
 		"regions": {"us-east-1": {"dashboards": ["Sales"], "vpcConnections": [{"name": "warehouse", "vpcId": "vpc-0bbb0000000000001", "subnetIds": ["subnet-0bbb000000000001"]` + connectionKnob(quickSight) + `}]}}` +
 		accountKnob(quickSight) + `},
 	"network": {"us-east-1": {"vpcs": [{"id": "vpc-0bbb0000000000001"}], "subnets": [{"id": "subnet-0bbb000000000001", "vpc": "vpc-0bbb0000000000001"}]}}`

@@ -218,8 +218,7 @@ func repeated(list []string) []string {
 }
 
 // earlyAdopter is an account with everything that a closing deletes.
-const earlyAdopter = `"regions": {"disabled": ` + optIn + `},
-	"quickSight": {"notificationEmail": "bi@example.com", "terminationProtection": true,
+const earlyAdopter = `	"quickSight": {"notificationEmail": "bi@example.com", "terminationProtection": true,
 		"namespaces": [{"name": "partners"}],
 		"users": [{"userName": "ana", "role": "ADMIN"}],
 		"regions": {

@@ -44,7 +44,7 @@ func blockers(p closing.Plan) []closing.Code {
 
 func TestTakeInventoryOfAnEarlyAdopter(t *testing.T) {
 	t.Parallel()
-	l := newReading(t, `"regions": {"disabled": `+optIn+`}, "quickSight": {
+	l := newReading(t, `"quickSight": {
 		"accountName": "acme", "notificationEmail": "bi@example.com", "terminationProtection": true, "namespaces": [{"name": "partners"}],
 		"users": [{"userName": "ana", "role": "ADMIN"}, {"userName": "lee"}],
 		"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": ["orders"], "vpcConnections": [{"name": "lake", "vpcId": "vpc-0bbb0000000000001", "subnetIds": ["subnet-0bbb000000000001"]}]},
@@ -145,8 +145,8 @@ func TestTakeInventoryResumes(t *testing.T) {
 	if calls < 2 || got.Digest != want.Digest {
 		t.Errorf("%d invocations; plan (-whole +resumed):\n%s", calls, cmp.Diff(want.Material, got.Material))
 	}
-	if n := slow.calls("quicksight:ListDashboards"); n != 23 {
-		t.Errorf("%d calls of ListDashboards, want 23", n)
+	if n := slow.calls("quicksight:ListDashboards"); n != 15 {
+		t.Errorf("%d calls of ListDashboards, want 15", n)
 	}
 }
 
@@ -397,8 +397,8 @@ func TestTakeInventoryKeepsWhatItHas(t *testing.T) {
 		t.Fatalf("error %v, want one that is worth a retry", err)
 	}
 	l.take()
-	if got := l.calls("quicksight:ListDashboards"); got != 23 {
-		t.Errorf("%d calls of ListDashboards over both, want 23", got)
+	if got := l.calls("quicksight:ListDashboards"); got != 15 {
+		t.Errorf("%d calls of ListDashboards over both, want 15", got)
 	}
 
 	l.start = l.start.Add(l.env.Config.InventoryBudget)

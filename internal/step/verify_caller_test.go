@@ -36,7 +36,7 @@ func TestVerifyCallerFindsTheIdentityRegion(t *testing.T) {
 		{"by a wrong hint", `"quickSight": {"identityRegion": "eu-west-2"}`, `{"accountId": "` + readingTarget + `", "identityRegion": "sa-east-1"}`, "eu-west-2", 2},
 		{
 			"though a policy denies where AWS looks first",
-			`"regions": {"disabled": ` + optIn + `}, "quickSight": {"identityRegion": "eu-west-1"}, ` + deniesElsewhere(`"eu-central-1", "eu-west-1"`),
+			`"quickSight": {"identityRegion": "eu-west-1"}, ` + deniesElsewhere(`"eu-central-1", "eu-west-1"`),
 			plain, "eu-west-1", 7, // five more are asked before eu-central-1 names it
 		},
 	} {
@@ -60,7 +60,7 @@ func TestVerifyCallerFindsTheIdentityRegion(t *testing.T) {
 // That there is no subscription is concluded from UNSUBSCRIBED, or from every region, and from nothing less.
 func TestVerifyCallerConcludesThatThereIsNoSubscription(t *testing.T) {
 	t.Parallel()
-	disabled := `"regions": {"disabled": ` + optIn + `}`
+	account, everywhere := `"name": "x"`, `"regions": {"enabled": `+optIn+`}`
 	for _, test := range []struct {
 		name, account string
 		ungoverned    []string
@@ -68,15 +68,15 @@ func TestVerifyCallerConcludesThatThereIsNoSubscription(t *testing.T) {
 		mentions      string
 		probes        int
 	}{
-		{"unsubscribed and shown", disabled + `, "quickSight": {"status": "UNSUBSCRIBED"}`, nil, "", "", 1},
-		{"never subscribed", disabled, nil, "", "", 15},
-		{"never subscribed, and opt-in regions enabled", `"name": "x"`, nil, "", "", 23},
-		{"a region denied", disabled + `, ` + deniesElsewhere(`"us-east-1", "eu-west-1"`), nil, closing.RegionUnreadable, "ap-northeast-1", 15},
+		{"unsubscribed and shown", `"quickSight": {"status": "UNSUBSCRIBED"}`, nil, "", "", 1},
+		{"never subscribed", account, nil, "", "", 15},
+		{"never subscribed, and opt-in regions enabled", everywhere, nil, "", "", 23},
+		{"a region denied", deniesElsewhere(`"us-east-1", "eu-west-1"`), nil, closing.RegionUnreadable, "ap-northeast-1", 15},
 		{
-			"the denied regions ungoverned", disabled + `, ` + deniesElsewhere(`"us-east-1", "eu-west-1"`),
+			"the denied regions ungoverned", deniesElsewhere(`"us-east-1", "eu-west-1"`),
 			slices.DeleteFunc(slices.Clone(regionsLike("us-east-1")), func(r string) bool { return r == "us-east-1" || r == "eu-west-1" }), "", "", 2,
 		},
-		{"every region denied", disabled + `, ` + deniesElsewhere(`"nowhere"`), nil, closing.TargetUnreachable, "service control policy", 23},
+		{"every region denied", deniesElsewhere(`"nowhere"`), nil, closing.TargetUnreachable, "service control policy", 23},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -107,8 +107,8 @@ func TestVerifyCallerConcludesFromNotFoundEverywhere(t *testing.T) {
 	if err != nil || result.Run.IdentityRegion != "" {
 		t.Errorf("identity region %q, error %v", result.Run.IdentityRegion, err)
 	}
-	if got := l.calls("quicksight:DescribeAccountSubscription"); got != 23 {
-		t.Errorf("%d regions were asked for the subscription, want 23", got)
+	if got := l.calls("quicksight:DescribeAccountSubscription"); got != 15 {
+		t.Errorf("%d regions were asked for the subscription, want 15", got)
 	}
 }
 
