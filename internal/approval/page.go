@@ -255,7 +255,7 @@ func (v view) network(s *sheet) {
 		}
 		if n := m.VPC; n.Fate == closing.FateDelete {
 			s.put("<li>VPC %s (%s) in %s</li>\n", n.ID, n.CIDR, n.Region)
-			items(s, n.Resources, func(r closing.Resource) string { return r.Kind + " " + r.ID })
+			items(s, n.Resources, closing.Resource.String)
 		}
 		s.put("</ul>\n")
 	}

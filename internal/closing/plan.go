@@ -122,8 +122,20 @@ type VPC struct {
 
 // Resource is one thing of EC2's.
 type Resource struct {
-	Kind string `json:"kind"` // as in the id's prefix: "subnet", "sg", "igw", "nat", "vpce", "rtb", "rtbassoc", "acl", "eigw", "eni", "eipalloc", "dopt", "fl"
+	// Kind is as in the id's prefix: "subnet", "sg", "igw", "nat", "vpce", "rtb", "rtbassoc", "acl", "eigw", "eni", "eipalloc", "dopt", "fl".
+	Kind string `json:"kind"`
 	ID   string `json:"id"`
+}
+
+// KindGroupRules is of a default security group, which goes with its VPC alone: only its rules go that name groups to be deleted before.
+const KindGroupRules = "sgrules"
+
+// String is the resource as people read it.
+func (r Resource) String() string {
+	if r.Kind == KindGroupRules {
+		return "rules of the default security group " + r.ID + " that name others"
+	}
+	return r.Kind + " " + r.ID
 }
 
 // NotReadable is a kind of asset in a region that could not be listed. It is never read as "none".

@@ -98,6 +98,8 @@ type xmlRoute struct {
 	Instance       string `xml:"instanceId,omitempty"`
 	EgressOnly     string `xml:"egressOnlyInternetGatewayId,omitempty"`
 	Carrier        string `xml:"carrierGatewayId,omitempty"`
+	Local          string `xml:"localGatewayId,omitempty"`
+	CoreNetwork    string `xml:"coreNetworkArn,omitempty"`
 	State          string `xml:"state"`
 	Origin         string `xml:"origin"`
 }
@@ -132,13 +134,20 @@ func wireRoute(n *Network, route Route) xmlRoute {
 	default:
 		out.CIDR = route.Destination
 	}
+	if strings.HasPrefix(route.Target, "arn:") {
+		out.CoreNetwork = route.Target
+		return out // it lies outside the network, as transit and local gateways do
+	}
 	prefix, _, _ := strings.Cut(route.Target, "-")
 	switch prefix {
 	case "nat":
 		out.NATGateway = route.Target
 	case "tgw":
 		out.TransitGateway = route.Target
-		return out // a transit gateway lies outside the network
+		return out
+	case "lgw":
+		out.Local = route.Target
+		return out
 	case "pcx":
 		out.Peering = route.Target
 	case "eni":

@@ -94,7 +94,7 @@ type RouteTable struct {
 	Routes  []Route  `json:"routes,omitempty"`  // beside the local one
 }
 
-// Route leads a destination to a target: the id of a gateway, interface, peering or endpoint.
+// Route leads a destination to a target: the id of a gateway, interface, peering or endpoint, or the ARN of a core network.
 type Route struct {
 	Destination string `json:"destination"`
 	Target      string `json:"target"`

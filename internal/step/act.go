@@ -33,7 +33,7 @@ type change struct {
 }
 
 // act makes a mutating call, and is the only way to make one: it refuses what the plan does not name, asks the guards before the
-// first change, writes the intent, calls, and writes the outcome. A resource that is gone already is success; any other error is
+// first change, writes the intent, calls, and writes the outcome. It may be called side by side. A resource that is gone already is success; any other error is
 // AWS's own. Where AWS gave no clear answer the outcome stays open, and the next pass settles it by looking.
 func (p *pass) act(ctx context.Context, c change) error {
 	service, name, _ := strings.Cut(c.operation, ":")
@@ -44,23 +44,20 @@ func (p *pass) act(ctx context.Context, c change) error {
 		return closing.Errorf(closing.NotCommitted, "%s of %s is refused: the committed plan does not name it; nothing was touched", c.operation, c.resource).
 			WithHint("start a fresh run, which plans it or leaves it alone")
 	}
-	if !p.cleared {
-		if err := check(ctx, p.Env, p, beforeChange); err != nil {
-			return err
-		}
-		p.cleared = true
+	seq, err := p.clear(ctx)
+	if err != nil {
+		return err
 	}
-	p.seq++
 	a := closing.Act{
 		Digest: p.commit.Digest, Step: p.step, Operation: c.operation, Resource: c.resource, Region: c.region,
-		Intended: clock.Now(ctx), Seq: p.seq,
+		Intended: clock.Now(ctx), Seq: seq,
 	}
 	if err := p.folder.PutAct(ctx, a); err != nil {
 		return err
 	}
-	err := c.call(context.WithValue(ctx, requestNote{}, &a.RequestID))
+	err = c.call(context.WithValue(ctx, requestNote{}, &a.RequestID))
 	outcome, answered := outcomeOf(err)
-	p.made = append(p.made, fmt.Sprintf("%s %s: %s", c.operation, c.resource, outcome))
+	p.note(fmt.Sprintf("%s %s: %s", c.operation, c.resource, outcome))
 	p.Log.InfoContext(ctx, "act", "operation", c.operation, "resource", c.resource, "region", c.region, "outcome", outcome)
 	if !answered {
 		return err
@@ -70,11 +67,37 @@ func (p *pass) act(ctx context.Context, c change) error {
 	if recorded := p.folder.PutAct(ctx, a); recorded != nil {
 		return errors.Join(recorded, err)
 	}
-	p.past = append(p.past, a)
+	p.remember(a)
 	if outcome == outcomeGone {
 		return nil
 	}
 	return err
+}
+
+// clear asks the guards before the first change of an invocation, and numbers its changes.
+func (p *pass) clear(ctx context.Context) (seq int, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.cleared {
+		if err := check(ctx, p.Env, p, beforeChange); err != nil {
+			return 0, err
+		}
+		p.cleared = true
+	}
+	p.seq++
+	return p.seq, nil
+}
+
+func (p *pass) note(words string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made = append(p.made, words)
+}
+
+func (p *pass) remember(a closing.Act) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.past = append(p.past, a)
 }
 
 // outcomeOf is what an answer comes to. Where the service failed, or no answer came, the call may have taken effect.
@@ -153,6 +176,8 @@ func (p *pass) settle(ctx context.Context, look func(closing.Act) string) error 
 
 // lastAct is this step's newest act of an operation on a resource; ok is false where there is none.
 func (p *pass) lastAct(operation, resource string) (act closing.Act, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, a := range slices.Backward(p.past) {
 		if a.Step == p.step && a.Operation == operation && a.Resource == resource {
 			return a, true

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // reference is a rule of one security group that names another.
@@ -45,7 +47,8 @@ func referencesIn(permissions []types.IpPermission, group string, egress bool) [
 }
 
 // groups deletes the security groups that nothing uses. EC2 refuses a group that another one names, so groups that name each
-// other are first separated: one of them loses its rules that name the others.
+// other are first separated: one of them loses its rules that name the others. The default group, which goes with the VPC alone,
+// loses those that name what is deleted before.
 func (d *dismantling) groups(ctx context.Context) error {
 	for {
 		deleted, err := d.deleteUnnamed(ctx)
@@ -63,29 +66,33 @@ func (d *dismantling) groups(ctx context.Context) error {
 
 // deleteUnnamed deletes the groups that no interface uses and no other group names, and tells whether there was one.
 func (d *dismantling) deleteUnnamed(ctx context.Context) (deleted bool, err error) {
-	for _, r := range slices.Clone(d.contents.Resources) {
-		if r.Kind != "sg" || d.used(r.ID) || d.named(r.ID) {
-			continue
-		}
-		gone, err := d.delete(ctx, "ec2:DeleteSecurityGroup", r.ID, func(ctx context.Context, api *ec2.Client, id string) error {
-			_, err := api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})
-			return err
-		})
-		if err != nil {
-			return false, err
-		}
-		if gone {
-			d.network.Groups = slices.DeleteFunc(d.network.Groups, func(g types.SecurityGroup) bool { return aws.ToString(g.GroupId) == r.ID })
-			deleted = true
-		}
+	before := len(d.contents.Resources)
+	free := func(group string) bool {
+		return !d.used(group) && !d.named(group) && !slices.Contains(d.held, closing.Resource{Kind: "sg", ID: group})
 	}
-	return deleted, nil
+	err = d.together(ctx, d.every("sg", free, deletion{operation: "ec2:DeleteSecurityGroup", call: func(ctx context.Context, api *ec2.Client, id string) error {
+		_, err := api.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})
+		return err
+	}}))
+	return len(d.contents.Resources) < before, err
 }
 
 // separate revokes the rules by which one group names others, and tells whether there was one. It does so only where the plan
 // names both groups and no interface uses either, so that no traffic of anybody depends on the rules.
 func (d *dismantling) separate(ctx context.Context) (bool, error) {
-	for _, g := range slices.Clone(d.network.Groups) {
+	groups := slices.Clone(d.network.Groups)
+	// The default group first, whose rules must go in any case: what they tied may then need no revoking of its own.
+	slices.SortStableFunc(groups, func(a, b types.SecurityGroup) int {
+		switch {
+		case isDefaultGroup(a) == isDefaultGroup(b):
+			return 0
+		case isDefaultGroup(a):
+			return -1
+		default:
+			return 1
+		}
+	})
+	for _, g := range groups {
 		group := aws.ToString(g.GroupId)
 		if !d.plan.Names(group) || d.used(group) {
 			continue
@@ -137,6 +144,9 @@ func (d *dismantling) revoke(ctx context.Context, group string, egress bool, rul
 			}
 			*permissions = without(*permissions, rules)
 		}
+	}
+	if len(d.references(group)) == 0 {
+		d.forget(closing.Resource{Kind: closing.KindGroupRules, ID: group})
 	}
 	return nil
 }

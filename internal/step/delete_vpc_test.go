@@ -1,10 +1,12 @@
 package step
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
 )
@@ -127,6 +129,9 @@ func TestGroupsThatNameEachOther(t *testing.T) {
 		{"pair", []string{group("1", "2"), group("2", "1")}, 1},
 		{"ring of three", []string{group("1", "2"), group("2", "3"), group("3", "1")}, 1},
 		{"both directions", []string{group("1", "2", ">2"), group("2", "1", ">1")}, 2},
+		{"named by the default group", []string{group("1"), group("default", "1", ">1")}, 2},
+		{"a pair named by the default group", []string{group("1", "2"), group("2", "1"), group("default", "1", "2", "default")}, 2},
+		{"naming the default group", []string{group("1", "default"), group("default")}, 0},
 		{"two pairs", []string{group("1", "2"), group("2", "1"), group("3", "4"), group("4", "3")}, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -146,6 +151,39 @@ func TestGroupsThatNameEachOther(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Ensure that in AWS, where calls are made side by side, each is made once and recorded.
+func TestSideBySide(t *testing.T) {
+	t.Parallel()
+	var subnets, groups []string
+	for i := range 20 {
+		subnets = append(subnets, fmt.Sprintf(`{"id": "subnet-0ccc0000000000%02d", "vpc": "vpc-0aaa0000000000001"}`, i))
+		groups = append(groups, fmt.Sprintf(`{"id": "sg-0ccc0000000000%02d", "vpc": "vpc-0aaa0000000000001", "rules": [{"group": "sg-0ccc0000000000%02d"}]}`, i, i/2))
+	}
+	more := strings.NewReplacer(`"subnets": [
+			{`, `"subnets": [`+strings.Join(subnets, ", ")+`, {`, `"securityGroups": [`, `"securityGroups": [`+strings.Join(groups, ", ")+`, `)
+	d := emptied(t, more.Replace(earlyAdopter))
+	before := len(d.mutations())
+	for done := false; !done; d.now = d.now.Add(5 * time.Minute) {
+		d.in.State, d.in.Entered = "Delete VPC", clock.Now(t.Context()) // the wall clock's
+		result, err := DeleteVPC(d.env)(t.Context(), d.in)
+		d.must(err)
+		d.in.Run, d.in.Progress, done = result.Run, result.Progress, result.State == Done
+	}
+	made := d.mutations()[before:]
+	if twice := repeated(made); twice != nil || len(d.refused()) > 0 {
+		t.Errorf("called twice: %v; refused: %v", twice, d.refused())
+	}
+	recorded := 0
+	for _, a := range d.acts() {
+		if a.Step == "delete-vpc" && a.Outcome == outcomeDone {
+			recorded++
+		}
+	}
+	if recorded != len(made) || recorded < 45 {
+		t.Errorf("%d changes were made, and %d recorded", len(made), recorded)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,9 +28,10 @@ type pass struct {
 	past   []closing.Act // of this run, before this invocation
 
 	eyes    *aws.Config
-	cleared bool     // the guards of beforeChange have been asked
-	seq     int      // acts of this invocation
-	made    []string // the same, in words
+	mu      sync.Mutex // guards what acts that are made side by side share: past and the following
+	cleared bool       // the guards of beforeChange have been asked
+	seq     int        // acts of this invocation
+	made    []string   // the same, in words
 }
 
 // open reads commit, plan and acts. Whoever calls a step in another way than the state machine after Commit Plan meets

@@ -149,6 +149,12 @@ func (w *randomWorld) groups(n *emulator.Network, vpc string) []string {
 		}
 	}
 	n.SecurityGroups = append(n.SecurityGroups, made...)
+	if len(groups) > 0 && w.chance(30) {
+		r := w.id("sg")
+		n.SecurityGroups = append(n.SecurityGroups, &emulator.SecurityGroup{Resource: r, VPC: vpc, Name: "default", Rules: []emulator.GroupRule{
+			{Group: r.ID}, {Protocol: "tcp", From: 443, Group: groups[w.IntN(len(groups))], Egress: w.chance(30)},
+		}})
+	}
 	return groups
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -14,6 +15,7 @@ type sessions struct {
 	pass     *pass
 	policies []Policy
 	where    map[string]int // by resource: the session that may change it
+	mu       sync.Mutex     // guards assumed
 	assumed  map[int]aws.Config
 }
 
@@ -46,6 +48,8 @@ func (s *sessions) of(ctx context.Context, resource string) (aws.Config, error) 
 	if !granted {
 		return aws.Config{}, fmt.Errorf("no session was asked for that may change %s", resource)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if cfg, ok := s.assumed[i]; ok {
 		return cfg, nil
 	}

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -72,6 +73,7 @@ func (n *network) classify(vpc string, own belongings) vpcContents {
 	c.gateways()
 	c.endpoints()
 	c.connections()
+	c.routes()
 	c.configured()
 	c.interfaces()
 	c.fabric()
@@ -288,6 +290,22 @@ func (c *classifier) connections() {
 	}
 }
 
+// routes refuses a table that leads traffic to a network that no list of the VPC shows: a local gateway, a core network, an Oracle database's.
+// What lies behind gateways, peerings and endpoints is sorted with those.
+func (c *classifier) routes() {
+	for _, t := range c.RouteTables {
+		if !c.isThis(t.VpcId) {
+			continue
+		}
+		for _, r := range t.Routes {
+			to := cmp.Or(aws.ToString(r.LocalGatewayId), aws.ToString(r.CoreNetworkArn), aws.ToString(r.OdbNetworkArn))
+			if to != "" && r.State == types.RouteStateActive && !c.refused(t.RouteTableId) {
+				c.refuse("route table", t.RouteTableId, "leads %s to %s%s", cmp.Or(aws.ToString(r.DestinationCidrBlock), aws.ToString(r.DestinationIpv6CidrBlock), aws.ToString(r.DestinationPrefixListId)), to, named(t.Tags))
+			}
+		}
+	}
+}
+
 // configured refuses what other services and the account's own settings have in mind for the VPC.
 func (c *classifier) configured() {
 	inside := func(subnet string) bool {
@@ -366,7 +384,7 @@ func (c *classifier) fabric() {
 		}
 	}
 	for _, t := range c.RouteTables {
-		if !c.isThis(t.VpcId) || slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool { return aws.ToBool(a.Main) }) {
+		if !c.isThis(t.VpcId) || c.refused(t.RouteTableId) || slices.ContainsFunc(t.Associations, func(a types.RouteTableAssociation) bool { return aws.ToBool(a.Main) }) {
 			continue
 		}
 		c.may("rtb", t.RouteTableId)
@@ -383,14 +401,29 @@ func (c *classifier) fabric() {
 	}
 	for _, g := range c.Groups {
 		switch {
-		case !c.isThis(g.VpcId) || aws.ToString(g.GroupName) == "default":
-		case c.refused(g.GroupId):
+		case !c.isThis(g.VpcId) || c.refused(g.GroupId):
+		case isDefaultGroup(g):
+			if c.namesNeighbours(g) {
+				c.may(closing.KindGroupRules, g.GroupId)
+			}
 		case c.isDirectoryGroup(g):
 			c.goes("sg", g.GroupId)
 		default:
 			c.may("sg", g.GroupId)
 		}
 	}
+}
+
+func isDefaultGroup(g types.SecurityGroup) bool { return aws.ToString(g.GroupName) == "default" }
+
+// namesNeighbours tells whether a group's rules name another group of the VPC, which EC2 then refuses to delete.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
+func (c *classifier) namesNeighbours(g types.SecurityGroup) bool {
+	id := aws.ToString(g.GroupId)
+	rules := append(referencesIn(g.IpPermissions, id, false), referencesIn(g.IpPermissionsEgress, id, true)...)
+	return slices.ContainsFunc(rules, func(r reference) bool {
+		return slices.ContainsFunc(c.Groups, func(o types.SecurityGroup) bool { return c.isThis(o.VpcId) && aws.ToString(o.GroupId) == r.to })
+	})
 }
 
 // isDirectoryGroup tells whether a security group is that of the directory that goes.

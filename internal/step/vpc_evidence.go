@@ -84,20 +84,18 @@ func (s surroundings) pickVPC(request closing.Request, own belongings, d closing
 }
 
 // deleteActions are the IAM actions that deleting a VPC's resources needs, by kind.
-var deleteActions = map[string]string{
-	"subnet": "ec2:DeleteSubnet", "sg": "ec2:DeleteSecurityGroup", "igw": "ec2:DeleteInternetGateway", "nat": "ec2:DeleteNatGateway",
-	"vpce": "ec2:DeleteVpcEndpoints", "rtb": "ec2:DeleteRouteTable", "rtbassoc": "ec2:DisassociateRouteTable", "acl": "ec2:DeleteNetworkAcl",
-	"eigw": "ec2:DeleteEgressOnlyInternetGateway", "eni": "ec2:DeleteNetworkInterface",
+var deleteActions = map[string][]string{
+	"subnet": {"ec2:DeleteSubnet"}, "nat": {"ec2:DeleteNatGateway"}, "vpce": {"ec2:DeleteVpcEndpoints"}, "eni": {"ec2:DeleteNetworkInterface"},
+	"igw": {"ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"}, "eigw": {"ec2:DeleteEgressOnlyInternetGateway"},
+	"rtb": {"ec2:DeleteRouteTable"}, "rtbassoc": {"ec2:DisassociateRouteTable"}, "acl": {"ec2:DeleteNetworkAcl"},
+	"sg": {"ec2:DeleteSecurityGroup"}, closing.KindGroupRules: {"ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"},
 }
 
 // needs are those of the denied actions that deleting the VPC with its contents would need.
 func (c vpcContents) needs(denied []string) []string {
 	needed := []string{"ec2:DeleteVpc"}
 	for _, r := range c.Resources {
-		needed = append(needed, deleteActions[r.Kind])
-		if r.Kind == "igw" {
-			needed = append(needed, "ec2:DetachInternetGateway")
-		}
+		needed = append(needed, deleteActions[r.Kind]...)
 	}
 	return slices.DeleteFunc(slices.Clone(denied), func(action string) bool { return !slices.Contains(needed, action) })
 }

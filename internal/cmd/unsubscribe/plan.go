@@ -142,10 +142,10 @@ func printPlan(w io.Writer, p closing.Plan) {
 	line("Directory: %s", fate(m.Directory.Fate, m.Directory.ID, m.Directory.Region, m.Directory.Why))
 	line("VPC:       %s", fate(m.VPC.Fate, m.VPC.ID, m.VPC.Region, m.VPC.Why))
 	for _, r := range m.VPC.Resources {
-		line("  with %s", r.ID)
+		line("  with %s", r)
 	}
 	for _, r := range m.VPC.Left {
-		line("  left %s", r.ID)
+		line("  left %s", r)
 	}
 	printObserved(line, p.Observed)
 	line("")
