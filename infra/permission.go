@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/operation"
 	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
@@ -69,20 +70,21 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		ring     = allow("states:SendTaskSuccess", w.machine())
 		halt     = allow("ssm:GetParameter", w.killSwitch())
 		publish  = allow("sns:Publish", r.topic)
+		announce = w.announce()
 	)
 	own := map[string][]awsiam.PolicyStatement{
 		"verify-caller":       {allow("sts:AssumeRole", w.target(step.RoleRead), w.target(step.RoleOrganization)), look},
 		"take-inventory":      {asReader},
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
-		"request-approval":    {ring, publish},
-		"decide-approval":     {ring, allow("iam:GetRole", w.identityCenter())},
+		"request-approval":    {ring, publish, announce},
+		"decide-approval":     {ring, announce, allow("iam:GetRole", w.identityCenter())},
 		"export-assets":       {asCloser},
 		"commit-plan":         {},
 		"delete-subscription": {asCloser, halt, look},
 		"delete-directory":    {asCloser, halt},
 		"delete-vpc":          {asCloser, halt},
-		"write-report":        {asReader, look, publish},
-		"finish-run":          {asCloser, look, publish, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"write-report":        {asReader, look, publish, announce},
+		"finish-run":          {asCloser, look, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {
 		may := own[f.Folder]
@@ -103,6 +105,16 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 			statement([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, "*"))
 	}
 	return own
+}
+
+// announce allows to send our own announcements, to the default bus, and no other event: one that asks for a closing least of all.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+func (w where) announce() awsiam.PolicyStatement {
+	s := allow("events:PutEvents", w.arn("events", "event-bus/default"))
+	s.AddCondition(jsii.String("ForAllValues:StringEquals"), map[string]any{
+		"events:source": []string{closing.EventSource}, "events:detail-type": closing.Announced(),
+	})
+	return s
 }
 
 // newRoles makes one role for each function, in the path that the trust policies of the target accounts ask for.

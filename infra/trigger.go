@@ -39,7 +39,7 @@ type trigger struct {
 func (c configuration) triggers() []trigger {
 	all := []trigger{{
 		name: "Offboarding", description: "An account-vending pipeline asks, before the account is moved or closed",
-		pattern: pattern{"source": []string{closing.OffboardingSource}, "detail-type": []string{closing.OffboardingEvent}},
+		pattern: pattern{"source": []string{closing.EventSource}, "detail-type": []string{closing.OffboardingEvent}},
 	}}
 	if c.decommissionUnits != nil {
 		all = append(all, trigger{

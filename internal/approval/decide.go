@@ -112,7 +112,21 @@ func (b ballot) decide(ctx context.Context) (Answer, error) {
 	if standing.Verdict != d.Verdict || !standing.At.Equal(d.At) {
 		return b.already(ctx, standing) // the same person's other click was faster
 	}
-	return b.answer(ctx, standing, false), nil
+	a := b.answer(ctx, standing, false)
+	b.announce(ctx, a, standing.Reason)
+	return a, nil
+}
+
+// announce tells people's chat of a decision. The decision stands without it, too.
+func (b ballot) announce(ctx context.Context, a Answer, reason string) {
+	err := b.env.Announce(ctx, closing.ApprovalDecided{
+		Concerning: b.env.Concerning(b.plan.Material.AccountID, b.decision.Execution, b.decision.Closing),
+		Round:      b.ask.Round, Digest: b.ask.Digest, Verdict: a.Verdict, Person: a.Person, At: a.At, Reason: reason,
+		Approvals: a.Approvals, Quorum: a.Quorum,
+	})
+	if err != nil {
+		b.env.Log.ErrorContext(ctx, "the decision was not announced", slog.String("error", err.Error()))
+	}
 }
 
 // refusal says why this person cannot approve or reject now.
@@ -223,7 +237,9 @@ func (b ballot) cancel(ctx context.Context) (Answer, error) {
 	}
 	if a.Already {
 		a.Message += fmt.Sprintf(" (on record since %s; nothing was changed)", seal.At.Format(time.RFC3339))
+		return a, nil
 	}
+	b.announce(ctx, a, b.decision.Reason)
 	return a, nil
 }
 

@@ -13,11 +13,8 @@ type Start struct {
 	AccountName string
 }
 
-// OffboardingEvent is our own EventBridge event: its detail is a Request.
-const (
-	OffboardingSource = "quicksight-unsubscribe"
-	OffboardingEvent  = "AccountOffboardingRequested"
-)
+// OffboardingEvent is our own EventBridge event that asks for a closing: its detail is a Request.
+const OffboardingEvent = "AccountOffboardingRequested"
 
 // How CloudTrail's events come over EventBridge: calls of an API, and what a service did by itself.
 const (
@@ -70,7 +67,7 @@ func offboarding(event map[string]json.RawMessage) (Start, error) {
 	_ = json.Unmarshal(event["source"], &source) // what is not a string matches nothing below
 	_ = json.Unmarshal(event["detail-type"], &kind)
 	_ = json.Unmarshal(event["id"], &s.Delivery)
-	if source == OffboardingSource && kind == OffboardingEvent {
+	if source == EventSource && kind == OffboardingEvent {
 		fields, err := object(event["detail"])
 		if err != nil {
 			return Start{}, badRequest("the event's detail is not a JSON object: %w", err)
@@ -181,5 +178,5 @@ var readers = map[string]func(s *Start, source string, d detail) (why string, er
 
 func unknownEvent(source, kind string) *Error {
 	return Errorf(UnknownEvent, "the event %q of source %q starts no closing; nothing was touched", kind, source).
-		WithHint("send %q of source %q, or correct the rule's pattern", OffboardingEvent, OffboardingSource)
+		WithHint("send %q of source %q, or correct the rule's pattern", OffboardingEvent, EventSource)
 }

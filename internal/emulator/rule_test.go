@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -11,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	cttypes "github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	ebtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
@@ -149,6 +152,9 @@ var situations = map[string]refused{
 	"topic-key": {hub: `"topics": [{"name": "notices", "kmsKey": "arn:aws:kms:us-east-1:` + hubAccount + `:key/k"}], "roles": {"closer": {"policies": [{"Statement": {"Effect": "Allow", "Action": "sns:*", "Resource": "*"}}]}}`,
 		call: notifying(sns.PublishInput{Message: aws.String("m")})},
 	"subject-format":  {hub: `"topics": [{"name": "notices"}]`, call: notifying(sns.PublishInput{Message: aws.String("m"), Subject: aws.String("two\nlines")})},
+	"ten-events":      {call: announcing(slices.Repeat([]ebtypes.PutEventsRequestEntry{{Source: aws.String("s"), DetailType: aws.String("t"), Detail: aws.String("{}")}}, 11)...)},
+	"event-detail":    {call: announcing(ebtypes.PutEventsRequestEntry{Source: aws.String("s"), DetailType: aws.String("t"), Detail: aws.String("[]")})},
+	"event-source":    {call: announcing(ebtypes.PutEventsRequestEntry{Source: aws.String("aws.states"), DetailType: aws.String("t"), Detail: aws.String("{}")})},
 	"execution-name":  {call: starting(sfn.StartExecutionInput{Name: aws.String("a b")})},
 	"execution-input": {call: starting(sfn.StartExecutionInput{Input: aws.String("{")})},
 	"task-output": {call: func(l *lab) error {
@@ -166,6 +172,17 @@ var situations = map[string]refused{
 	"if-match":      {hub: `"buckets": {"record": {"objects": {"k": "old"}}}`, call: writing(func(in *s3.PutObjectInput) { in.IfMatch = aws.String(`"another"`) })},
 	"bucket-key": {hub: `"buckets": {"record": {"kmsKey": "arn:aws:kms:us-east-1:` + hubAccount + `:key/k"}}, "roles": {"closer": {"policies": [{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}]}}`,
 		call: writing(plainly)},
+}
+
+// announcing puts events; one that is not taken is an error.
+func announcing(entries ...ebtypes.PutEventsRequestEntry) func(*lab) error {
+	return func(l *lab) error {
+		out, err := eventbridge.NewFromConfig(l.config(hubKey, "us-east-1")).PutEvents(background, &eventbridge.PutEventsInput{Entries: entries})
+		if err == nil && out.FailedEntryCount > 0 {
+			err = errors.New(aws.ToString(out.Entries[0].ErrorCode))
+		}
+		return err
+	}
 }
 
 func unprotecting(l *lab) error { return l.unprotect() }

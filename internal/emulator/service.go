@@ -95,6 +95,7 @@ func services() map[string]*service {
 		{name: "sts", protocol: query, xmlns: "https://sts.amazonaws.com/doc/2011-06-15/", operations: stsOperations, rules: stsRules},
 		{name: "iam", protocol: query, xmlns: "https://iam.amazonaws.com/doc/2010-05-08/", operations: iamOperations},
 		{name: "sns", protocol: query, denial: APIError{Code: "AuthorizationError"}, xmlns: "http://sns.amazonaws.com/doc/2010-03-31/", operations: snsOperations, rules: snsRules},
+		{name: "events", protocol: json11, target: "AWSEvents", operations: eventsOperations, rules: eventsRules},
 		{name: "states", protocol: json10, target: "AWSStepFunctions", lowerCamel: true, operations: statesOperations, rules: statesRules},
 		{name: "cloudtrail", protocol: json11, target: "CloudTrail_20131101", operations: cloudTrailOperations, rules: cloudTrailRules},
 		{name: "s3", protocol: s3XML, operations: s3Operations, rules: s3Rules},

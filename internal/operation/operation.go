@@ -1,7 +1,7 @@
 // Package operation is the one table of the AWS operations that this project calls, and of which of them change a target.
 //
 // Mutating means: changes the target account's QuickSight, Directory Service, EC2 or IAM. Writes to our own record (S3),
-// notices (SNS), callbacks (Step Functions) and the export jobs of QuickSight, which only read assets, are not. The steps,
+// notices (SNS, EventBridge), callbacks (Step Functions) and the export jobs of QuickSight, which only read assets, are not. The steps,
 // the emulator and the replay's invariants all ask this table, so that there is one answer.
 package operation
 
@@ -12,7 +12,7 @@ import (
 
 // Operation is one AWS API operation.
 type Operation struct {
-	Service  string // the service's signing name: "quicksight", "ds", "ec2", "s3", "sns", "ssm", "states", "sts", "iam", "cloudtrail", "lambda", "organizations"
+	Service  string // the service's signing name: "quicksight", "ds", "ec2", "s3", "sns", "events", "ssm", "states", "sts", "iam", "cloudtrail", "lambda", "organizations"
 	Name     string // the API's operation name, such as "DeleteVpc"
 	Mutating bool   // changes the target (see the package comment)
 	// Resource is the request member that names what a mutating operation changes, such as "VpcId".
@@ -56,7 +56,7 @@ var table = build(
 	reads("cloudtrail", "LookupEvents"),
 	reads("ssm", "GetParameter"),
 	reads("organizations", "DescribeAccount ListAccounts ListParents ListTagsForResource"),
-	reads("sns", "Publish ListSubscriptionsByTopic"),
+	reads("sns", "Publish ListSubscriptionsByTopic"), reads("events", "PutEvents"),
 	reads("states", "DescribeExecution GetExecutionHistory ListExecutions StartExecution StopExecution RedriveExecution SendTaskSuccess SendTaskFailure SendTaskHeartbeat"),
 	reads("s3", "GetObject PutObject DeleteObject"),
 	[]Operation{

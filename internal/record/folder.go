@@ -416,19 +416,48 @@ func (f *Folder) PutReport(ctx context.Context, r closing.Report) (key string, e
 	return "", invalid(f.Key("report-100.json"), "there are a hundred reports already")
 }
 
-// LastReport reads the newest report, or returns ErrNotFound.
-func (f *Folder) LastReport(ctx context.Context) (closing.Report, error) {
-	var last closing.Report
-	found := ErrNotFound
+// LastReport reads the newest report and its key, or returns ErrNotFound.
+func (f *Folder) LastReport(ctx context.Context) (last closing.Report, key string, err error) {
+	err = ErrNotFound
 	for n := 1; ; n++ {
 		var r closing.Report
-		err := f.read(ctx, fmt.Sprintf("report-%d.json", n), &r)
-		if errors.Is(err, ErrNotFound) {
-			return last, found
+		name := fmt.Sprintf("report-%d.json", n)
+		missing := f.read(ctx, name, &r)
+		if errors.Is(missing, ErrNotFound) {
+			return last, key, err
 		}
-		if err != nil {
-			return closing.Report{}, err
+		if missing != nil {
+			return closing.Report{}, "", missing
 		}
-		last, found = r, nil
+		last, key, err = r, f.Key(name), nil
 	}
+}
+
+// announcement says that a report has been announced.
+type announcement struct {
+	Execution string `json:"execution"`
+}
+
+// announcedKey is where it stands: beside the report.
+func announcedKey(report string) string {
+	return strings.TrimSuffix(report, ".json") + ".announced.json"
+}
+
+// PutAnnounced notes that the report of this key has been announced.
+func (f *Folder) PutAnnounced(ctx context.Context, report string) error {
+	err := f.store.put(ctx, announcedKey(report), announcement{f.execution}, condition{absent: true})
+	if errors.Is(err, errTaken) {
+		return nil
+	}
+	return err
+}
+
+// Announced tells whether the report of this key has been announced.
+func (f *Folder) Announced(ctx context.Context, report string) (bool, error) {
+	var a announcement
+	_, _, err := f.store.get(ctx, announcedKey(report), &a)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }

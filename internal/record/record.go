@@ -17,6 +17,7 @@
 //	  commit.json                                 the point of no return (commit-plan)
 //	  acts/…                                      each mutating call: intent, then outcome (the delete steps, finish-run)
 //	  report-<n>.json, .html                      what came of it (write-report, finish-run)
+//	  report-<n>.announced.json                   that people and pipelines have heard of it (write-report, finish-run)
 //
 // S3's conditional writes are the compare-and-swap. Each write carries a nonce of its writer: where an answer was lost, the
 // retry meets 412, reads back and knows its own hand. Objects name execution, round and digest, and readers check them, so that

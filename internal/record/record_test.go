@@ -390,7 +390,7 @@ func TestReports(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	f := l.folder(l.store, run1)
-	if _, err := f.LastReport(l.ctx()); !errors.Is(err, record.ErrNotFound) {
+	if _, _, err := f.LastReport(l.ctx()); !errors.Is(err, record.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	for n, outcome := range []closing.Outcome{closing.OutcomeFailed, closing.OutcomeClosed} {
@@ -399,8 +399,20 @@ func TestReports(t *testing.T) {
 			t.Errorf("got the key %q, %v, want %q", key, err, want)
 		}
 	}
-	if last, err := f.LastReport(l.ctx()); err != nil || last.Outcome != closing.OutcomeClosed {
-		t.Errorf("got %+v, %v, want the second", last, err)
+	last, key, err := f.LastReport(l.ctx())
+	if err != nil || last.Outcome != closing.OutcomeClosed || key != f.Key("report-2.json") {
+		t.Errorf("got %+v under %s, %v, want the second", last, key, err)
+	}
+	for _, want := range []bool{false, true, true} {
+		if got, err := f.Announced(l.ctx(), key); err != nil || got != want {
+			t.Errorf("announced: got %t, %v, want %t", got, err, want)
+		}
+		if err := f.PutAnnounced(l.ctx(), key); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := f.Announced(l.ctx(), f.Key("report-1.json")); err != nil || got {
+		t.Errorf("the first report was announced, too: %t, %v", got, err)
 	}
 }
 

@@ -861,14 +861,21 @@ func secretsInLogsAndPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mails []string
+	var mails, announced []string
 	for _, call := range s.p.run.Calls {
 		if call.Service == "sns" {
 			mails = append(mails, string(call.Params))
 		}
 	}
+	for _, e := range s.p.run.events() {
+		announced = append(announced, e.detail)
+	}
+	if len(announced) < len(closing.Announced())-1 { // one person decides, then the request expires
+		t.Fatalf("announced is %v", announced)
+	}
 	for where, text := range map[string]string{
 		"the logs": s.logs.String(), "the pages": strings.Join(pages, ""), "the report": string(report), "the mails": strings.Join(mails, ""),
+		"the events": strings.Join(announced, ""),
 	} {
 		for _, secret := range secrets {
 			if strings.Contains(text, secret) {
@@ -877,7 +884,7 @@ func secretsInLogsAndPages(t *testing.T) {
 		}
 	}
 	_, name := s.plan.Material.Challenge()
-	for where, text := range map[string]string{"the pages": strings.Join(pages, ""), "the mails that ask": mails[0]} {
+	for where, text := range map[string]string{"the pages": strings.Join(pages, ""), "the mails that ask": mails[0], "the events": strings.Join(announced, "")} {
 		if strings.Contains(strings.ToLower(text), name) {
 			t.Errorf("%s show what an approver has to type", where)
 		}

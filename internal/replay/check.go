@@ -74,6 +74,13 @@ func (r *Run) Check() []string {
 	if s.Calls["sns:Publish"] < want.Notices {
 		miss("notices at least", want.Notices, s.Calls["sns:Publish"])
 	}
+	var events []string
+	for _, e := range r.events() {
+		events = append(events, e.kind)
+	}
+	if want.Events != nil && !slices.Equal(events, want.Events) {
+		miss("events", want.Events, events)
+	}
 	world := ids(r.After)
 	for _, id := range want.Gone {
 		if world[id] != "" {

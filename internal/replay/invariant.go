@@ -19,6 +19,7 @@ func (r *Run) Invariants() []string {
 	broken = append(broken, r.writersAsDesigned()...)
 	broken = append(broken, r.tokensStaySecret()...)
 	broken = append(broken, r.othersUntouched()...)
+	broken = append(broken, r.endsAnnounced()...)
 	return broken
 }
 
@@ -50,6 +51,69 @@ func (r *Run) commitBeforeChange() []string {
 					broken = append(broken, fmt.Sprintf("%s changed %s, which the plan does not name (call %d)", operationOf(call), id, call.Seq))
 				}
 			}
+		}
+	}
+	return broken
+}
+
+// event is an EventBridge event that one of our functions has sent.
+type event struct {
+	seq    int    // of the call
+	kind   string // detail-type
+	detail string
+}
+
+// events are those that AWS took, in their order.
+func (r *Run) events() []event {
+	var events []event
+	for _, call := range r.Calls {
+		if call.Service != "events" || !call.Done || call.Invocation == "" {
+			continue
+		}
+		var params struct {
+			Entries []struct{ DetailType, Detail string }
+		}
+		if err := json.Unmarshal(call.Params, &params); err != nil {
+			panic(fmt.Sprintf("replay: the parameters of call %d: %v", call.Seq, err)) // the emulator took them
+		}
+		for _, e := range params.Entries {
+			events = append(events, event{call.Seq, e.DetailType, e.Detail})
+		}
+	}
+	return events
+}
+
+// endsAnnounced holds that pipelines which wait hear of the end of every run: of its last report, and of none again once that is noted.
+func (r *Run) endsAnnounced() []string {
+	var broken []string
+	announced := map[string]int{} // the last call, by the report's key
+	for _, e := range r.events() {
+		var finished closing.ClosingFinished
+		if e.kind != finished.Type() {
+			continue
+		}
+		if err := json.Unmarshal([]byte(e.detail), &finished); err != nil {
+			broken = append(broken, fmt.Sprintf("the event of call %d cannot be read: %v", e.seq, err))
+		}
+		announced[strings.TrimPrefix(finished.Report, "s3://"+r.hub.bucket()+"/")] = e.seq
+	}
+	last := map[string]string{} // report, by run
+	for _, call := range r.Calls {
+		folder, name, found := strings.Cut(keyOf(call), "/report-")
+		if !found || call.Operation != "PutObject" || !call.Done {
+			continue
+		}
+		switch number, noted := strings.CutSuffix(name, ".announced.json"); {
+		case noted && announced[folder+"/report-"+number+".json"] > call.Seq:
+			broken = append(broken, fmt.Sprintf("%s was announced again (call %d)", keyOf(call), announced[folder+"/report-"+number+".json"]))
+		case !noted && strings.HasSuffix(name, ".json"):
+			last[folder] = keyOf(call)
+		}
+	}
+	for _, folder := range sorted(last) {
+		report := last[folder]
+		if announced[report] == 0 && len(r.answers) == 0 { // what finish-run gave up is there
+			broken = append(broken, report+" was never announced")
 		}
 	}
 	return broken

@@ -75,7 +75,7 @@ func (r *Run) collectReports(ctx context.Context) error {
 			continue
 		}
 		folder := store.Folder(e.Folder, e.ARN)
-		report, err := folder.LastReport(ctx)
+		report, _, err := folder.LastReport(ctx)
 		if err == nil {
 			e.Report = &report
 		} else if !errors.Is(err, record.ErrNotFound) {

@@ -104,6 +104,7 @@ type Expect struct {
 	There     []string        `json:"there,omitempty"`     // ids that it still has
 	Protected *bool           `json:"protected,omitempty"` // termination protection at the end
 	Notices   int             `json:"notices,omitempty"`   // SNS messages, at least
+	Events    []string        `json:"events,omitempty"`    // the detail-types of the EventBridge events that were sent, in their order
 }
 
 // Load reads a story's folder, strictly.

@@ -247,7 +247,7 @@ var errNoReport = errors.New("there is no report")
 // lastReport reads the newest report of the run.
 func (d *deleting) lastReport(ctx context.Context) closing.Report {
 	d.t.Helper()
-	report, err := d.env.folder(d.in).LastReport(ctx)
+	report, _, err := d.env.folder(d.in).LastReport(ctx)
 	if errors.Is(err, record.ErrNotFound) {
 		err = errNoReport
 	}

@@ -88,12 +88,14 @@ func (e Env) finish(ctx context.Context, body string) error {
 
 // finishRun does the work for one execution that has ended.
 func (e Env) finishRun(ctx context.Context, in Input, execution *sfn.DescribeExecutionOutput) error {
-	last, err := e.folder(in).LastReport(ctx)
+	last, key, err := e.folder(in).LastReport(ctx)
 	switch {
 	case err != nil && !errors.Is(err, record.ErrNotFound):
 		return err
 	case err == nil && (last.Outcome.Final() || after(last.WrittenAt, execution.StopDate)):
-		return nil // the run has said its last word, or this very end is finished already
+		// The run has said its last word, or this very end is finished already. Whether anybody heard it is another question.
+		r := &reporting{Env: e, in: in, folder: e.folder(in), Report: last, key: key}
+		return r.announce(ctx)
 	}
 	r := e.report(ctx, in)
 	r.failed(closing.Failure{Error: failureName(execution), Message: aws.ToString(execution.Cause)})

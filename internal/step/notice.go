@@ -30,7 +30,14 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
-	return e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, "s3://"+e.Config.Bucket+"/"))
+	if err := e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, e.location(""))); err != nil {
+		return err
+	}
+	return e.Announce(ctx, closing.ApprovalRequested{
+		Concerning: e.Concerning(in.Run.AccountID, in.Execution.ID, in.Run.Closing),
+		Round:      g.ask.Round, Digest: g.ask.Digest, AskedAt: g.ask.AskedAt, Deadline: g.ask.Deadline, Quorum: g.ask.Quorum, Approvers: g.ask.Approvers,
+		Starter: g.ask.Starter, Reason: request.Reason, Page: g.ask.Page,
+	})
 }
 
 func notice(in Input, ask closing.Ask, m closing.Material, request closing.Request, bucket string) string {

@@ -24,7 +24,8 @@ type reporting struct {
 	closing.Report
 	seal         *closing.Seal
 	ask          *closing.Ask
-	commitDoubt  bool // whether there is a commit could not be read
+	key          string // of the report, once it is written
+	commitDoubt  bool   // whether there is a commit could not be read
 	subscription *condition
 }
 
@@ -150,15 +151,38 @@ func (r *reporting) subscriptionGone() bool {
 }
 
 func (r *reporting) write(ctx context.Context) error {
-	key, err := r.folder.PutReport(ctx, r.Report)
-	if err != nil {
+	var err error
+	if r.key, err = r.folder.PutReport(ctx, r.Report); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return r.folder.PutCertificate(ctx, key, certificate(r.Report))
+	return r.folder.PutCertificate(ctx, r.key, certificate(r.Report))
 }
 
-// announce publishes what came of the run.
+// announce tells people and pipelines what came of the run, once for each report. Whoever waits for that must hear of it, so that a call
+// which died on the way is made good by the next one; only where it died between the event and the note of it, the event goes out twice.
 func (r *reporting) announce(ctx context.Context) error {
+	switch announced, err := r.folder.Announced(ctx, r.key); {
+	case err != nil:
+		return fmt.Errorf("read whether the report was announced: %w", err)
+	case announced:
+		return nil
+	}
+	if err := r.mail(ctx); err != nil {
+		return err
+	}
+	finished := closing.ClosingFinished{
+		Concerning: r.Concerning(r.AccountID, r.Execution, r.Closing),
+		Outcome:    r.Outcome, Irreversible: r.Irreversible, Report: r.location(r.key), Summary: r.summary(),
+	}
+	if err := r.Announce(ctx, finished); err != nil {
+		return err
+	}
+	r.Log.InfoContext(ctx, "ended", "outcome", r.Outcome, "account", r.AccountID) // a metric of the stack counts these
+	return r.folder.PutAnnounced(ctx, r.key)
+}
+
+// mail publishes what came of the run.
+func (r *reporting) mail(ctx context.Context) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n%s\n\nExecution: %s\nRecord: s3://%s/%s\n", r.FirstLine, r.summary(), r.Execution, r.Config.Bucket, r.Closing)
 	for _, part := range []struct {
@@ -175,7 +199,6 @@ func (r *reporting) announce(ctx context.Context) error {
 	if r.Next != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n%s\n", r.Next)
 	}
-	r.Log.InfoContext(ctx, "ended", "outcome", r.Outcome, "account", r.AccountID) // a metric of the stack counts these
 	return r.publish(ctx, fmt.Sprintf("QuickSight closing of %s: %s", cmp.Or(r.AccountID, "an unknown account"), r.Outcome), b.String())
 }
 

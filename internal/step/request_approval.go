@@ -54,7 +54,17 @@ func (e Env) readDecision(ctx context.Context, in Input) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return in.decided(g, g.verdict(clock.Now(ctx))), nil
+	verdict := g.verdict(clock.Now(ctx))
+	if verdict == Expired {
+		expired := closing.ApprovalExpired{
+			Concerning: e.Concerning(in.Run.AccountID, in.Execution.ID, in.Run.Closing),
+			Round:      g.ask.Round, Digest: g.ask.Digest, Deadline: g.ask.Deadline,
+		}
+		if err := e.Announce(ctx, expired); err != nil {
+			return Result{}, err
+		}
+	}
+	return in.decided(g, verdict), nil
 }
 
 // cool waits for the end of the cooling off, which is the state's timeout, or for a cancel, which rings.

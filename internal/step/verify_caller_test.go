@@ -270,7 +270,7 @@ func TestVerifyCallerTakesAnOffboardingEvent(t *testing.T) {
 	t.Parallel()
 	l := newReading(t, `"quickSight": {}`, emulator.Options{})
 	event, err := json.Marshal(map[string]any{
-		"source": closing.OffboardingSource, "detail-type": closing.OffboardingEvent, "detail": map[string]any{"accountId": readingTarget},
+		"source": closing.EventSource, "detail-type": closing.OffboardingEvent, "detail": map[string]any{"accountId": readingTarget},
 	})
 	if err != nil {
 		t.Fatal(err)

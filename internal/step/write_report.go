@@ -51,9 +51,9 @@ func (e Env) place(ctx context.Context, in Input) Input {
 
 // final writes the run's last report, or finds the one that an earlier call of this step has written.
 func (r *reporting) final(ctx context.Context) error {
-	written, err := r.folder.LastReport(ctx)
+	written, key, err := r.folder.LastReport(ctx)
 	if err == nil && written.Outcome.Final() {
-		r.Report = written
+		r.Report, r.key = written, key
 		return nil
 	}
 	if err != nil && !errors.Is(err, record.ErrNotFound) {

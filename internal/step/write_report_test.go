@@ -204,7 +204,7 @@ func TestReportWithoutFolder(t *testing.T) {
 		d.input = test.input
 		result, err := d.report(&closing.Failure{State: "Verify Caller", Error: "Closing.BadRequest", Message: "the input is not a request"})
 		d.must(err)
-		report, err := d.env.Record.Folder(test.folder, readingRun).LastReport(t.Context())
+		report, _, err := d.env.Record.Folder(test.folder, readingRun).LastReport(t.Context())
 		d.must(err)
 		if report.Outcome != closing.OutcomeBlocked || result.Run.Outcome != closing.OutcomeBlocked || report.Failure.Error != "Closing.BadRequest" {
 			t.Errorf("%s: %+v", test.input, report)
@@ -235,7 +235,7 @@ func TestReportOfSpoiledRecord(t *testing.T) {
 	spoil(d, "commit.json")
 	_, err = d.report(nil)
 	d.fails(err, closing.RecordInvalid, "commit")
-	_, err = d.env.Record.Folder(d.in.Run.Closing, readingRun).LastReport(clock.Virtual(t.Context(), d.now, time.Minute))
+	_, _, err = d.env.Record.Folder(d.in.Run.Closing, readingRun).LastReport(clock.Virtual(t.Context(), d.now, time.Minute))
 	if err != record.ErrNotFound { //nolint:errorlint // it is returned as it is
 		t.Errorf("got %v, want no report", err)
 	}

@@ -54,7 +54,7 @@ func (h *hub) stand(ctx context.Context, store *record.Store, prefix string) (st
 	s := standing{
 		Account: strings.Split(prefix, "/")[1], Closing: prefix, Execution: execution, Console: h.console(execution), Started: record.Started(prefix),
 	}
-	report, err := folder.LastReport(ctx)
+	report, _, err := folder.LastReport(ctx)
 	switch {
 	case err == nil:
 		s.Outcome, s.Irreversible, s.report = report.Outcome, report.Irreversible, &report
