@@ -17,12 +17,12 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: replay
-replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=web to decide in the browser
+replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=ask to decide on the terminal, APPROVE=web in the browser
 	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(if $(EVENT),--html $(BUILD)/replay) $(EVENT)
 
 .PHONY: demo
-demo: $(UNSUBSCRIBE) ## watch a closing and approve it in the browser, without an account; EVENT=name for another story
-	$(UNSUBSCRIBE) replay --approve web --speed 600 --html $(BUILD)/replay $(or $(EVENT),early-adopter)
+demo: $(UNSUBSCRIBE) ## pick a story in the browser, watch it and decide on it, without an account; EVENT=name to begin with one
+	$(UNSUBSCRIBE) demo $(EVENT)
 
 .PHONY: pages
 pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"quicksight-unsubscribe/internal/approval"
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // Door is where a run waits for a decision, as somebody finds it who stands before it in earnest.
@@ -19,6 +20,8 @@ type Door struct {
 	Person    string        // whose
 	Folder    string        // of the closing
 	Execution string
+	Ask       closing.Ask
+	Plan      closing.Plan // that it asks about
 }
 
 // gateState is the state that waits for people.
@@ -27,7 +30,11 @@ const gateState = "Request Approval"
 // halt lets the person of Options.AtGate decide, a minute after an execution has asked.
 func (p *player) halt(e *Execution, entered time.Time) {
 	p.schedule(entered.Add(time.Minute), func(ctx context.Context, p *player) error {
-		_, folder, err := p.newestAsk(ctx, e)
+		ask, folder, err := p.newestAsk(ctx, e)
+		if err != nil {
+			return err
+		}
+		plan, err := p.planOf(ctx, e, folder, ask)
 		if err != nil {
 			return err
 		}
@@ -36,7 +43,7 @@ func (p *player) halt(e *Execution, entered time.Time) {
 		if err != nil {
 			return err
 		}
-		return p.options.AtGate(ctx, Door{Site: site, Person: person, Folder: folder, Execution: e.ARN})
+		return p.options.AtGate(ctx, Door{Site: site, Person: person, Folder: folder, Execution: e.ARN, Ask: ask, Plan: plan})
 	})
 }
 

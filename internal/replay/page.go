@@ -20,17 +20,19 @@ var (
 	pageText string
 	//go:embed index.gohtml
 	indexText string
+	//go:embed choice.gohtml
+	choiceText string
 	//go:embed page.css
 	style string
 
-	pages = template.Must(template.Must(template.New("page").Funcs(template.FuncMap{
+	pages = template.Must(template.Must(template.Must(template.New("page").Funcs(template.FuncMap{
 		"style":    func() template.CSS { return template.CSS(style) }, //nolint:gosec // it is ours
 		"middle":   func(n *node) int { return n.X + n.W/2 },
 		"baseline": func(n *node) int { return n.Y + n.H/2 + 5 },
 		"plus":     func(a, b int) int { return a + b },
 		"count":    count,
 		"short":    short,
-	}).Parse(pageText)).New("index").Parse(indexText))
+	}).Parse(pageText)).New("index").Parse(indexText)).New("choice").Parse(choiceText))
 )
 
 // short keeps the end of an ARN, which is what tells it from its neighbours.
@@ -51,11 +53,38 @@ func count(n int, one, more string) string {
 
 // Page writes the run as one HTML file that needs neither network nor scripts.
 func (r *Run) Page(w io.Writer, s Summary) error {
+	p, err := r.page(s)
+	if err != nil {
+		return err
+	}
+	return write(w, "page", p)
+}
+
+// LivePage writes the page of a run that somebody watches, in a folder that begins with the choice of stories. While it is under way
+// the page asks for itself again every second. The gate is where somebody can decide now, or "".
+func (r *Run) LivePage(w io.Writer, gate string) error {
+	over := r.Took > 0
+	summary := r.Summary()
+	if over {
+		summary = r.Judge()
+	}
+	p, err := r.page(summary)
+	if err != nil {
+		return err
+	}
+	if !over {
+		p.Outcome, p.Tone, p.Refresh = "RUNNING", running, 1
+	}
+	p.Gate, p.Home = gate, "./"
+	return write(w, "page", p)
+}
+
+func (r *Run) page(s Summary) (page, error) {
 	hide := newRedacter(r)
 	p := page{
 		Title: r.Story.Title, About: r.Story.About, Story: r.Story.Name, Refusal: r.Refusal, Event: hide.json(string(r.Story.Event)),
 		Complaints: append(append([]string{}, s.Broken...), s.Unmet...), Outcome: string(cmp.Or(s.Outcome, closing.Outcome(r.Refusal))),
-		Tone: tone(s.Outcome), Command: "make replay EVENT=" + r.Story.Name,
+		Tone: tone(s.Outcome), Command: "make replay EVENT=" + r.Story.Name, Home: "index.html",
 		Facts: []fact{
 			{"virtual time", virtual(r.Ended.Sub(r.Started))}, {"replayed in", brief(r.Took)}, {"AWS calls", strconv.Itoa(len(r.Calls))},
 			{"changes", strconv.Itoa(s.Mutations)}, {"retries", strconv.Itoa(s.Retries)}, {"transitions", strconv.Itoa(s.Transitions)}, {"faults", strconv.Itoa(s.Faults)},
@@ -74,7 +103,7 @@ func (r *Run) Page(w io.Writer, s Summary) error {
 		}
 		drawn, err := draw(fmt.Sprintf("run%d", i+1), definition, r.Started, e.History(), calls, hide)
 		if err != nil {
-			return err
+			return page{}, err
 		}
 		drawn.Name, drawn.Status = e.Name, string(e.Status())
 		if plan := e.shownPlan(); plan != nil {
@@ -87,7 +116,7 @@ func (r *Run) Page(w io.Writer, s Summary) error {
 		p.Runs = append(p.Runs, drawn)
 	}
 	p.Belongings, p.Committed = compareWorlds(r.Before, r.AtCommit, r.After, p.Account), r.AtCommit != nil
-	return write(w, "page", p)
+	return p, nil
 }
 
 // shownPlan is the plan that was committed, or the last one that somebody was asked about.

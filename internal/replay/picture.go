@@ -31,6 +31,9 @@ type page struct {
 	Committed    bool
 	Notes        []string
 	Command      string
+	Home         string // the page of all stories
+	Refresh      int    // seconds after which the page is asked for again; 0: it is finished
+	Gate         string // where somebody can decide now; "" where nobody can
 }
 
 // fact is a number, and what it counts.

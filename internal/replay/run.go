@@ -31,6 +31,8 @@ type Options struct {
 	WithoutPermission Permission
 	Definition        []byte       // another machine than the synthesized one
 	Watch             func(Moment) // is told what happens, while it happens; may be nil
+	// Look is called whenever something has happened, and may have the run as far as it got. It must be done with that when it returns; may be nil.
+	Look func(soFar func() *Run)
 }
 
 // Run is a story that was run.
@@ -53,6 +55,7 @@ type Run struct {
 	unknown []string
 	unused  []string // faults, failures and lines of the script that never came to pass
 	answers []string // answers to people that were not the expected ones
+	byHand  bool     // somebody else than the story's people decided: what the story expects is not asked for
 	aws     *emulator.AWS
 }
 
@@ -203,7 +206,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 		return nil, err
 	}
 	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws}
-	p.run.baseline = ids(p.run.Before)
+	p.run.baseline, p.run.byHand = ids(p.run.Before), o.AtGate != nil
 	p.functions = p.makeFunctions()
 	return p, nil
 }
@@ -287,6 +290,16 @@ func (p *player) observe() {
 			p.wakeCall(call)
 		}
 	}
+	if p.options.Look != nil {
+		p.options.Look(p.soFar)
+	}
+}
+
+// soFar is the run as far as it got.
+func (p *player) soFar() *Run {
+	r := *p.run
+	r.Ended, r.Calls, r.After = p.now, p.aws.Journal(), p.aws.World()
+	return &r
 }
 
 // close collects what a story left.
@@ -303,6 +316,9 @@ func (p *player) close(ctx context.Context) error {
 		}
 	}
 	r.unused = append(r.unused, p.script.unused()...)
+	if r.byHand {
+		r.unused = nil
+	}
 	for _, e := range r.Executions {
 		if e.Status() == asl.Running {
 			return fmt.Errorf("execution %s is still waiting in %q and nothing will wake it", e.Name, last(e.Path()))

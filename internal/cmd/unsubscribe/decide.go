@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -97,12 +96,11 @@ func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) (string, err
 	what, want := plan.Material.Challenge()
 	typed := c.Name
 	if typed == "" {
-		fmt.Fprintf(s.stderr, "Approving cannot be undone once the plan is committed. Type %s to approve: ", what)
-		line, err := bufio.NewReader(s.stdin).ReadString('\n')
-		if err != nil && line == "" {
-			return "", fmt.Errorf("%s was not typed; nothing was decided", what)
+		var err error
+		typed, err = s.ask(fmt.Sprintf("Approving cannot be undone once the plan is committed. Type %s to approve: ", what))
+		if err != nil {
+			return "", fmt.Errorf("%s was not typed; nothing was decided: %w", what, err)
 		}
-		typed = strings.TrimSpace(line)
 	}
 	if typed != want {
 		return "", fmt.Errorf("%q is not %s; nothing was decided", typed, what)

@@ -45,7 +45,7 @@ func (c *replayCommand) progress(s *surroundings, stories int) (string, error) {
 type live struct {
 	w      io.Writer
 	color  bool
-	speed  float64 // virtual seconds per second; 0: as fast as it goes
+	pace   pace
 	before time.Duration
 	drawn  int // lines of the block that stand on the terminal
 
@@ -66,14 +66,12 @@ type liveTurn struct {
 }
 
 func newLive(w io.Writer, speed float64) *live {
-	return &live{w: w, color: os.Getenv("NO_COLOR") == "", speed: speed, turns: map[string]*liveTurn{}}
+	return &live{w: w, color: os.Getenv("NO_COLOR") == "", pace: pace{speed: speed}, turns: map[string]*liveTurn{}}
 }
 
 // watch takes the next moment.
 func (l *live) watch(m replay.Moment) {
-	if l.speed > 0 && m.Since > l.before { // long silences are cut to a second
-		time.Sleep(min(time.Second, time.Duration(float64(m.Since-l.before)/l.speed)))
-	}
+	l.pace.wait(m.Since)
 	skipped := m.Since - l.before
 	l.before = max(l.before, m.Since)
 	t := l.turns[m.Execution]

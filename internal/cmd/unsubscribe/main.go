@@ -2,12 +2,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -35,6 +37,7 @@ type commands struct {
 	Report  reportCommand  `cmd:"" help:"Print the report of a closing."`
 	Restore restoreCommand `cmd:"" help:"Import what was saved of a closed account into a new one."`
 	Replay  replayCommand  `cmd:"" help:"Replay stories against the embedded AWS."`
+	Demo    demoCommand    `cmd:"" help:"Pick a story in the browser, watch it, and decide on it, without an account."`
 
 	ApprovalPages approvalPagesCommand `cmd:"" hidden:"" help:"Write the page of a closing in every state that it has."`
 }
@@ -67,16 +70,41 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	return parse(parser, args, func(k *kong.Context) error {
-		return k.Run(&surroundings{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, verb: k.Selected().Name})
+		return k.Run(&surroundings{ctx: ctx, stdin: bufio.NewReader(stdin), stdout: stdout, stderr: stderr, verb: k.Selected().Name})
 	}, stderr)
 }
 
 // surroundings is what a command works with.
 type surroundings struct {
 	ctx            context.Context //nolint:containedctx // a command's whole life
-	stdin          io.Reader
+	stdin          *bufio.Reader
 	stdout, stderr io.Writer
 	verb           string // the command's name, for those that share their code
+}
+
+// ask prints a question and returns what was typed, without the space around it. An interrupt ends the waiting. At the end of the
+// input the error is io.EOF.
+func (s *surroundings) ask(question string) (string, error) {
+	fmt.Fprint(s.stderr, question)
+	type answer struct {
+		line string
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() {
+		line, err := s.stdin.ReadString('\n')
+		typed <- answer{line, err}
+	}()
+	select {
+	case a := <-typed:
+		line := strings.TrimSpace(a.line)
+		if line != "" && errors.Is(a.err, io.EOF) {
+			a.err = nil
+		}
+		return line, a.err
+	case <-s.ctx.Done():
+		return "", s.ctx.Err()
+	}
 }
 
 // exit is how --help ends the program.

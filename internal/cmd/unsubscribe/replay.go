@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"quicksight-unsubscribe/internal/approval"
 	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/replay"
 )
@@ -28,7 +27,7 @@ type replayCommand struct {
 	History  string            `help:"Instead of a story: a file with the output of aws stepfunctions get-execution-history. Say where today's definition would go another way." placeholder:"FILE" type:"path"`
 	Assume   map[string]string `help:"Answer a question that only AWS can answer another way: NAME=SETTING." placeholder:"NAME=SETTING"`
 	PageSize int               `help:"Force pages of this size on every list call." default:"0"`
-	Approve  string            `help:"Who decides: the story's people (script), or you, in a browser (web)." enum:"script,web" default:"script"`
+	Approve  string            `help:"Who decides: the story's people (script), or you, on this terminal (ask) or in a browser (web)." enum:"script,ask,web" default:"script"`
 	Seed     uint64            `help:"Seed of the retries' jitter, and of what a sweep samples." default:"1"`
 
 	sweepFlags `embed:""`
@@ -109,20 +108,6 @@ func (c *replayCommand) Run(s *surroundings) error {
 		return worst
 	}
 	return nil
-}
-
-// atGate lets the person who replays a story decide in a browser; nil where the story's people do.
-func (c *replayCommand) atGate(s *surroundings) func(context.Context, replay.Door) error {
-	if c.Approve != "web" {
-		return nil
-	}
-	return func(ctx context.Context, d replay.Door) error {
-		_, err := approval.ServeWeb(ctx, d.Site, d.Folder, d.Execution, func(url string) {
-			fmt.Fprintf(s.stderr, "The run waits for approval. You are %s; decide at %s\n", d.Person, url)
-			openBrowser(ctx, url)
-		})
-		return err
-	}
 }
 
 // played is what became of a story.
