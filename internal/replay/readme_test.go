@@ -4,10 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
 )
 
 // Ensure that what the README has people paste is understood: the state machine is one, and the event starts a closing.
@@ -42,5 +47,31 @@ func TestReadmeSamples(t *testing.T) {
 		if start, err := closing.ParseStart(event); err != nil || start.Request.AccountID != "222233334444" {
 			t.Errorf("%s: %+v, %v", event, start, err)
 		}
+	}
+}
+
+// Ensure the README says of each question that AWS leaves open how a sandbox account answers it, and of no other.
+func TestReadmeAssumptions(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := regexp.MustCompile("(?s)<!-- assumptions -->(.*)<!-- /assumptions -->").FindSubmatch(readme)
+	if table == nil {
+		t.Fatal("there is no table")
+	}
+	var named, known []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllSubmatch(table[1], -1) {
+		for _, name := range strings.Split(string(row[1]), ", ") {
+			named = append(named, strings.Trim(name, "`"))
+		}
+	}
+	for _, a := range emulator.Assumptions() {
+		known = append(known, a.Name)
+	}
+	slices.Sort(named)
+	if diff := cmp.Diff(known, named); diff != "" {
+		t.Errorf("the table (-questions +named):\n%s", diff)
 	}
 }
