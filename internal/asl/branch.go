@@ -30,35 +30,50 @@ type branch struct {
 	early     *outcome // an answer that came before the token was handed over
 	earlyAt   int64
 
-	child      bool // it is a child execution of a distributed Map, with a history of its own
-	unseen     int  // length of that history
-	generation int  // items of the queue made for an earlier one are void
-	done       bool // nothing more happens in it
-	settled    bool // and the state around it has taken its result
+	child      *child // the execution that it is, where a distributed Map started it
+	generation int    // items of the queue made for an earlier one are void
+	done       bool   // nothing more happens in it
+	settled    bool   // and the state around it has taken its result
 	failure    *failure
 }
 
 // execution is the child execution that b is in; nil in the execution itself.
-func (b *branch) execution() *branch {
-	for ; b != nil; b = b.parent {
-		if b.child {
-			return b
-		}
+func (b *branch) execution() *child {
+	if top := b.top(); top.child != nil {
+		return top.child
 	}
 	return nil
 }
 
+// top is the outermost branch of the execution that b is in.
+func (b *branch) top() *branch {
+	for b.child == nil && b.parent != nil {
+		b = b.parent
+	}
+	return b
+}
+
+// leave forgets what the visit of the state had under way.
+func (b *branch) leave() {
+	if b.fan != nil && b.fan.run != nil {
+		b.fan.run.forget()
+	}
+	b.fan, b.work, b.token = nil, nil, ""
+}
+
 // mapItem is Map.Item of the context object.
 type mapItem struct {
-	index int
-	value any
+	index  int
+	value  any
+	source string // of an item of a distributed Map
 }
 
 // fan is what a Parallel or Map state has under way.
 type fan struct {
-	children []*branch // nil where an iteration has not started
-	items    []any     // Map
+	children []*branch // nil where an iteration has not started, and where a child execution succeeded
+	items    []any     // Map; the inputs of the child executions where it is distributed
 	input    any       // Map: effective input, for ItemSelector
+	run      *mapRun   // distributed Map
 	next     int       // Map: index of the iteration to start next
 	results  []any
 	running  int
@@ -68,7 +83,9 @@ type fan struct {
 	started  int // event
 	last     int // last event of the branch that finished last
 	failed   bool
-	tolerate func(failures, total int) bool
+	tolerate func(failures, total int) bool // nil where the first failure ends the state, as its own error
+	total    int                            // items of a distributed Map
+	sizes    []int                          // of its batches
 }
 
 // variables are the variables of a scope, on top of those of the scopes around it. They are never changed in place.

@@ -5,16 +5,17 @@ import "time"
 // contextObject builds $$ and $states.context for the branch at work.
 func (e *Execution) contextObject() *object {
 	b := e.ev.branch
+	self := e.identity(b.execution())
 	execution := objectOf(
-		member{"Id", e.options.ARN},
-		member{"Input", e.input},
-		member{"StartTime", timestamp(e.options.Start)},
-		member{"Name", e.options.Name},
+		member{"Id", self.arn},
+		member{"Input", self.input},
+		member{"StartTime", timestamp(self.started)},
+		member{"Name", self.name},
 		member{"RoleArn", e.options.RoleARN},
-		member{"RedriveCount", float64(e.redrives)},
+		member{"RedriveCount", float64(self.redrives)},
 	)
-	if e.redrives > 0 {
-		execution.set("RedriveTime", timestamp(time.Unix(0, e.redriven)))
+	if self.redrives > 0 {
+		execution.set("RedriveTime", timestamp(self.redriven))
 	}
 	current := objectOf(
 		member{"Name", b.state.name},
@@ -25,16 +26,23 @@ func (e *Execution) contextObject() *object {
 	}
 	out := objectOf(
 		member{"Execution", execution},
-		member{"StateMachine", objectOf(member{"Id", e.options.StateMachineARN}, member{"Name", e.options.StateMachineName})},
+		member{"StateMachine", objectOf(member{"Id", self.machineARN}, member{"Name", self.machineName})},
 		member{"State", current},
 	)
 	if b.token != "" {
 		out.set("Task", objectOf(member{"Token", b.token}))
 	}
+	// A child execution knows nothing of the Map that started it but its input.
 	for around := b; around != nil; around = around.parent {
-		if around.item != nil {
-			item := objectOf(member{"Index", float64(around.item.index)}, member{"Value", around.item.value})
+		if i := around.item; i != nil {
+			item := objectOf(member{"Index", float64(i.index)}, member{"Value", i.value})
+			if i.source != "" {
+				item.set("Source", i.source)
+			}
 			out.set("Map", objectOf(member{"Item", item}))
+			break
+		}
+		if around.child != nil {
 			break
 		}
 	}

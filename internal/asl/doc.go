@@ -6,13 +6,17 @@
 // position as data, without goroutines or closures: Clone forks it at any moment, Stop, Redrive and the answers to task
 // tokens act on it between two steps.
 //
-//	parse.go, parsebody.go  from JSON to machine.go; refuses what is invalid or not implemented
+//	parse.go, parsebody.go, parsemap.go
+//	                        from JSON to machine.go; refuses what is invalid or not implemented
 //	fields.go               the table of fields that it refuses by
 //	execution.go, queue.go  an execution, and what is due when
 //	branch.go               a thread of states
 //	run.go                  entering and leaving states; Pass, Choice, Wait, Succeed, Fail
 //	task.go, callback.go    Task states, task tokens
 //	fan.go                  Parallel and Map
+//	maprun.go, child.go     Map in DISTRIBUTED mode: runs and their child executions
+//	reader.go, batcher.go   ItemReader, ItemBatcher
+//	writer.go, objects.go   ResultWriter; the S3 that these use
 //	retry.go, failure.go    errors, Retry, Catch
 //	redrive.go, clone.go    going on after a failure, forking
 //	template.go             Parameters, Arguments, Output, Assign, …
@@ -31,8 +35,9 @@
 //
 // # What is implemented
 //
-// Both query languages, Standard workflows, every type of state. A Map in DISTRIBUTED mode takes its items from the
-// input and runs them as child executions whose histories are not kept. The fields of states follow; the loader refuses
+// Both query languages, Standard workflows, every type of state. A Map in DISTRIBUTED mode reads CSV, JSON, JSON Lines
+// and listings from S3; InputType MANIFEST and PARQUET are refused. Its child executions, STANDARD or EXPRESS, have names,
+// context objects and histories of their own; MapRuns tells of them. The fields of states follow; the loader refuses
 // every other field, and the missing ones. This part is written by TestDoc (go test -run TestDoc -update) from fields.go.
 //
 //   - Pass: Assign, Comment, End, InputPath (JSONPath), Next, Output (JSONata), OutputPath (JSONPath), Parameters
@@ -50,17 +55,27 @@
 //   - Parallel: Arguments (JSONata), Assign, Branches, Catch, Comment, End, InputPath (JSONPath), Next, Output
 //     (JSONata), OutputPath (JSONPath), Parameters (JSONPath), QueryLanguage, ResultPath (JSONPath),
 //     ResultSelector (JSONPath), Retry, Type
-//   - Map: Assign, Catch, Comment, End, InputPath (JSONPath), ItemProcessor, ItemSelector, Items (JSONata),
-//     ItemsPath (JSONPath), Iterator, Label, MaxConcurrency, MaxConcurrencyPath (JSONPath), Next, Output
-//     (JSONata), OutputPath (JSONPath), Parameters (JSONPath), QueryLanguage, ResultPath (JSONPath),
-//     ResultSelector (JSONPath), Retry, ToleratedFailureCount, ToleratedFailureCountPath (JSONPath),
-//     ToleratedFailurePercentage, ToleratedFailurePercentagePath (JSONPath), Type
+//   - Map: Assign, Catch, Comment, End, InputPath (JSONPath), ItemBatcher, ItemProcessor, ItemReader,
+//     ItemSelector, Items (JSONata), ItemsPath (JSONPath), Iterator, Label, MaxConcurrency, MaxConcurrencyPath
+//     (JSONPath), Next, Output (JSONata), OutputPath (JSONPath), Parameters (JSONPath), QueryLanguage, ResultPath
+//     (JSONPath), ResultSelector (JSONPath), ResultWriter, Retry, ToleratedFailureCount, ToleratedFailureCountPath
+//     (JSONPath), ToleratedFailurePercentage, ToleratedFailurePercentagePath (JSONPath), Type
+//
+// In a Map:
+//
+//   - ProcessorConfig: ExecutionType, Mode
+//   - ItemReader: Arguments (JSONata), Parameters (JSONPath), ReaderConfig, Resource
+//   - ReaderConfig: CSVDelimiter, CSVHeaderLocation, CSVHeaders, InputType, ItemsPointer, MaxItems, MaxItemsPath
+//     (JSONPath)
+//   - ItemBatcher: BatchInput, MaxInputBytesPerBatch, MaxInputBytesPerBatchPath (JSONPath), MaxItemsPerBatch,
+//     MaxItemsPerBatchPath (JSONPath)
+//   - ResultWriter: Arguments (JSONata), Parameters (JSONPath), Resource, WriterConfig
+//   - WriterConfig: OutputType, Transformation
 //
 // Missing:
 //
-//   - ItemReader of Map: there is no S3 to read items from
-//   - ItemBatcher of Map: items run one by one
-//   - ResultWriter of Map: there is no S3 to write results to
+//   - ManifestType of ReaderConfig: inventories and Athena manifests are not read
+//   - Transformation of ReaderConfig: the objects of a listing are not read
 //
 // Intrinsic functions: States.Array, States.ArrayContains, States.ArrayGetItem, States.ArrayLength,
 // States.ArrayPartition, States.ArrayRange, States.ArrayUnique, States.Base64Decode, States.Base64Encode,

@@ -55,11 +55,33 @@ func documented() string {
 		wrapped(line, "  - "+s.name+": "+strings.Join(names, ", "))
 	}
 	line("")
+	line("In a Map:")
+	line("")
+	for _, of := range []string{"ProcessorConfig", "ItemReader", "ReaderConfig", "ItemBatcher", "ResultWriter", "WriterConfig"} {
+		var names []string
+		for _, p := range parts {
+			switch {
+			case p.of != of || p.missing != "":
+			case p.in == inBoth:
+				names = append(names, p.name)
+			default:
+				names = append(names, p.name+" ("+p.in.String()+")")
+			}
+		}
+		slices.Sort(names)
+		wrapped(line, "  - "+of+": "+strings.Join(names, ", "))
+	}
+	line("")
 	line("Missing:")
 	line("")
 	for _, f := range fields {
 		if f.missing != "" {
 			line("  - %s of %s: %s", f.name, f.states, f.missing)
+		}
+	}
+	for _, p := range parts {
+		if p.missing != "" {
+			line("  - %s of %s: %s", p.name, p.of, p.missing)
 		}
 	}
 	line("")

@@ -28,13 +28,16 @@ type Options struct {
 	Input            json.RawMessage // empty is {}
 	Start            time.Time
 	Tasks            Tasks          // may be nil for a machine without Task states
+	Objects          Objects        // may be nil for a machine without ItemReader and ResultWriter
 	Random           func() float64 // in [0,1), for jitter, $random and States.MathRandom; may be nil without them
-	UUID             func() string  // for $uuid, States.UUID, request ids and task tokens
+	UUID             func() string  // for $uuid, States.UUID, request ids, task tokens and the names of child executions
+	ChildHistories   bool           // keep what MapRuns tells of child executions when they have ended: histories, inputs, outputs
 }
 
 // Task is one attempt at the work of a Task state.
 type Task struct {
-	Execution    string // name of the execution
+	Execution    string // name of the execution, which may be a child execution of a distributed Map
+	ExecutionARN string
 	State        string
 	Visit        int // how often the execution has entered the state, from 1
 	Attempt      int // within the visit, from 1: it counts retries
@@ -93,6 +96,7 @@ type Execution struct { //nolint:errname // Error is the name of the error, as i
 	ev       evaluation // of the state at work; reused
 
 	events      []event
+	runs        []*mapRun
 	visits      []int // per state
 	path        []*state
 	transitions int
@@ -167,11 +171,11 @@ func (e *Execution) record(v event) int {
 	return len(e.events)
 }
 
-// note records an event of a branch; what runs inside a child execution leaves no trace here.
+// note records an event of a branch, in the history of the execution that it is in.
 func (e *Execution) note(b *branch, v event) int {
 	if c := b.execution(); c != nil {
-		c.unseen++
-		return b.last
+		v.at = e.clock
+		return c.record(v)
 	}
 	return e.record(v)
 }
@@ -213,8 +217,8 @@ func (e *Execution) full(b *branch) bool {
 	switch {
 	case len(e.events) > maxEvents-eventsPerStep:
 		e.fail(e.root, tooLong())
-	case c != nil && c.unseen > maxEvents-eventsPerStep:
-		e.failBranch(c, tooLong())
+	case c != nil && c.length > maxEvents-eventsPerStep:
+		e.failBranch(b.top(), tooLong())
 	default:
 		return false
 	}
@@ -252,6 +256,10 @@ func (e *Execution) act(i item) {
 		e.taskTimedOut(b, i.do == missed)
 	case collapse:
 		e.fanFailed(b, i.child)
+	case refill:
+		e.refill(b)
+	case lapse:
+		e.childTimedOut(b)
 	case expire:
 		e.finish(TimedOut, event{kind: ExecutionTimedOut, previous: e.root.last}, nil)
 	}
@@ -259,6 +267,9 @@ func (e *Execution) act(i item) {
 
 // finish ends the execution.
 func (e *Execution) finish(status Status, last event, f *failure) {
+	if status != Succeeded {
+		e.halt(e.root)
+	}
 	e.record(last)
 	e.status, e.failure, e.stopped = status, f, e.clock
 	e.ready = nil

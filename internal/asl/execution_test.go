@@ -495,8 +495,11 @@ func TestEndlessLoopInAChildExecutionEnds(t *testing.T) {
 		Start(options(nil, []byte(`[1]`)))
 	e.Run(t.Context())
 	want := []string{"ExecutionStarted", "MapStateEntered", "MapStateStarted", "MapRunStarted", "MapRunFailed", "MapStateFailed", "ExecutionFailed"}
-	if diff := cmp.Diff(want, types(e)); diff != "" || !strings.Contains(e.Cause(), "25000") {
-		t.Errorf("%s (-want +got)\n%s", e.Cause(), diff)
+	if diff := cmp.Diff(want, types(e)); diff != "" || e.Error() != "States.ExceedToleratedFailureThreshold" {
+		t.Errorf("%s (-want +got)\n%s", e.Error(), diff)
+	}
+	if c := e.MapRuns()[0].Children[0]; c.Status != Failed || !strings.Contains(c.Cause, "25000") {
+		t.Errorf("the child execution: %s %s", c.Status, c.Cause)
 	}
 }
 

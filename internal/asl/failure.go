@@ -13,6 +13,8 @@ const (
 	errorDataLimit    = "States.DataLimitExceeded"
 	errorNoChoice     = "States.NoChoiceMatched"
 	errorThreshold    = "States.ExceedToleratedFailureThreshold"
+	errorReader       = "States.ItemReaderFailed"
+	errorWriter       = "States.ResultWriterFailed"
 	errorBranchFailed = "States.BranchFailed"
 )
 

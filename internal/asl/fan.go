@@ -47,45 +47,34 @@ func (b *branch) inside(index int, g *graph, input any) *branch {
 // iterate starts the iterations of a Map state.
 func (e *Execution) iterate(b *branch, input any) *failure {
 	m := b.state.each
+	if m.distributed {
+		return e.distribute(b, input)
+	}
 	items, f := e.items(b, input)
 	if f != nil {
 		return f
 	}
-	ev := e.see(b, input)
-	limit, f := ev.quantity(m.concurrency)
+	limit, f := e.see(b, input).quantity(m.concurrency)
 	if f != nil {
 		return f
 	}
 	n := len(items)
-	started := e.note(b, event{kind: MapStateStarted, previous: b.last, detail: iteration(n)})
-	b.last = started
-	tolerate, f := ev.tolerance(m)
+	b.last = e.note(b, event{kind: MapStateStarted, previous: b.last, detail: iteration(n)})
+	tolerate, f := e.see(b, input).tolerance(m)
 	if f != nil {
 		return f
 	}
 	fan := &fan{children: make([]*branch, n), items: items, input: input, results: make([]any, n), limit: int(limit), tolerate: tolerate}
-	b.fan = fan
-	if m.distributed {
-		started = e.note(b, event{kind: MapRunStarted, previous: started, detail: e.mapRunARN(b)})
-	} else if fan.limit == 0 || fan.limit > inlineLimit {
+	if fan.limit == 0 || fan.limit > inlineLimit {
 		fan.limit = inlineLimit
 	}
-	fan.started = started
-	b.last, fan.last = fan.started, fan.started
+	fan.started, fan.last = b.last, b.last
+	b.fan = fan
 	if n == 0 {
 		e.fanSucceeded(b)
 		return nil
 	}
 	return e.startIterations(b, fan.started)
-}
-
-// mapRunARN names the run of a distributed Map.
-func (e *Execution) mapRunARN(b *branch) string {
-	label := b.state.each.label
-	if label == "" {
-		label = b.state.name
-	}
-	return strings.Replace(e.options.StateMachineARN, ":stateMachine:", ":mapRun:", 1) + "/" + label + ":" + e.options.UUID()
 }
 
 // items gives the array that a Map state iterates over.
@@ -147,22 +136,10 @@ func (e *Execution) startIterations(b *branch, previous int) *failure {
 		}
 		fan.children[i] = c
 		fan.running++
-		c.last = previous
-		if b.state.each.distributed {
-			c.child = true
-		} else {
-			c.last = e.note(b, event{kind: MapIterationStarted, previous: previous, name: b.state.name, detail: iteration(i)})
-		}
+		c.last = e.note(b, event{kind: MapIterationStarted, previous: previous, name: b.state.name, detail: iteration(i)})
 		e.ready = append(e.ready, c)
 	}
 	return nil
-}
-
-// childFinished takes the result of a branch or iteration.
-func (e *Execution) childFinished(c *branch) {
-	b := c.parent
-	b.fan.results[c.index] = c.input
-	e.iterationEnded(c, MapIterationSucceeded)
 }
 
 // iterationEnded goes on after a branch or iteration that does not end the state.
@@ -182,7 +159,10 @@ func (e *Execution) iterationEnded(c *branch, kind EventType) {
 		e.fanSucceeded(b)
 		return
 	}
-	if b.state.is == mapState {
+	switch {
+	case fan.run != nil:
+		e.startChildren(b)
+	case b.state.is == mapState:
 		if f := e.startIterations(b, previous); f != nil {
 			e.raise(b, f)
 		}
@@ -192,21 +172,26 @@ func (e *Execution) iterationEnded(c *branch, kind EventType) {
 // fanSucceeded completes the Parallel or Map state.
 func (e *Execution) fanSucceeded(b *branch) {
 	fan := b.fan
+	if fan.run != nil {
+		e.runSucceeded(b)
+		return
+	}
 	b.last = fan.last
-	kind, previous := ParallelStateSucceeded, fan.last
+	kind := ParallelStateSucceeded
 	if b.state.is == mapState {
 		kind = MapStateSucceeded
-		if b.state.each.distributed {
-			previous = e.note(b, event{kind: MapRunSucceeded, previous: fan.last})
-		}
 	}
-	e.note(b, event{kind: kind, previous: previous})
+	e.note(b, event{kind: kind, previous: fan.last})
 	e.complete(b, fan.results)
 }
 
 // fanFailed ends the Parallel or Map state b because its child c failed, unless the state tolerates that.
 func (e *Execution) fanFailed(b, c *branch) {
 	fan := b.fan
+	if fan.run != nil {
+		e.childFailed(b, c)
+		return
+	}
 	f := c.failure
 	fan.failures++
 	if fan.tolerate != nil {
@@ -220,9 +205,6 @@ func (e *Execution) fanFailed(b, c *branch) {
 	b.generation++
 	e.abandon(b, c)
 	b.last = c.last
-	if b.state.is == mapState && b.state.each.distributed {
-		b.last = e.note(b, event{kind: MapRunFailed, previous: fan.started, detail: f})
-	}
 	e.raise(b, f)
 }
 
@@ -237,7 +219,7 @@ func (e *Execution) abandon(b, c *branch) {
 		if child == nil || child.settled {
 			continue
 		}
-		if b.state.is == mapState && !b.state.each.distributed {
+		if b.state.is == mapState && b.fan.run == nil {
 			kind := MapIterationAborted
 			if child == c {
 				kind = MapIterationFailed
@@ -255,6 +237,11 @@ var abortedEvents = map[stateType]EventType{
 
 // abort stops a branch and everything inside it.
 func (e *Execution) abort(b *branch, previous int) {
+	if b.child != nil {
+		e.halt(b)
+		e.abortChild(b)
+		return
+	}
 	if b.fan != nil && !b.fan.failed {
 		for _, child := range b.fan.children {
 			if child != nil && !child.settled {
@@ -264,6 +251,10 @@ func (e *Execution) abort(b *branch, previous int) {
 	}
 	b.generation++
 	b.done = true
+	if b.fan != nil && b.fan.run != nil && b.fan.run.status == Running {
+		b.fan.run.end(Aborted, e.clock)
+		e.note(b, event{kind: MapRunAborted, previous: previous})
+	}
 	if kind, ok := abortedEvents[b.state.is]; ok {
 		e.note(b, event{kind: kind, previous: previous})
 	}
@@ -308,7 +299,8 @@ func (ev *evaluation) quantity(q *quantity) (float64, *failure) {
 	return q.constant, nil
 }
 
-// tolerance gives the rule for failed iterations; nil where the first one ends the state.
+// tolerance gives the rule for failed iterations; nil where none is given. With both a count and a percentage, either
+// ends the state.
 func (ev *evaluation) tolerance(m *each) (func(failures, total int) bool, *failure) {
 	if m.count == nil && m.percentage == nil {
 		return nil, nil
@@ -328,6 +320,7 @@ func (ev *evaluation) tolerance(m *each) (func(failures, total int) bool, *failu
 		return nil, runtimeFailure("ToleratedFailurePercentage must be between 0 and 100.")
 	}
 	return func(failures, total int) bool {
-		return float64(failures) <= count || m.percentage != nil && float64(failures)*100 <= percentage*float64(total)
+		return (float64(failures) <= count || m.count == nil && m.percentage != nil) &&
+			(float64(failures)*100 <= percentage*float64(total) || m.percentage == nil)
 	}, nil
 }

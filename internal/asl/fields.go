@@ -107,9 +107,52 @@ var fields = []field{
 	{"ToleratedFailurePercentage", mapState, inBoth, ""},
 	{"ToleratedFailurePercentagePath", mapState, inJSONPath, ""},
 	{"Label", mapState, inBoth, ""},
-	{"ItemReader", mapState, inBoth, "there is no S3 to read items from"},
-	{"ItemBatcher", mapState, inBoth, "items run one by one"},
-	{"ResultWriter", mapState, inBoth, "there is no S3 to write results to"},
+	{"ItemReader", mapState, inBoth, ""},
+	{"ItemBatcher", mapState, inBoth, ""},
+	{"ResultWriter", mapState, inBoth, ""},
+}
+
+// parts are the fields of the objects that stand in the fields of a Map state; they are refused by like the others.
+var parts = []struct {
+	of string
+	field
+}{
+	{"ProcessorConfig", field{"Mode", mapState, inBoth, ""}},
+	{"ProcessorConfig", field{"ExecutionType", mapState, inBoth, ""}},
+	{"ItemReader", field{"Resource", mapState, inBoth, ""}},
+	{"ItemReader", field{"Parameters", mapState, inJSONPath, ""}},
+	{"ItemReader", field{"Arguments", mapState, inJSONata, ""}},
+	{"ItemReader", field{"ReaderConfig", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"InputType", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"CSVHeaderLocation", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"CSVHeaders", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"CSVDelimiter", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"ItemsPointer", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"MaxItems", mapState, inBoth, ""}},
+	{"ReaderConfig", field{"MaxItemsPath", mapState, inJSONPath, ""}},
+	{"ReaderConfig", field{"ManifestType", mapState, inBoth, "inventories and Athena manifests are not read"}},
+	{"ReaderConfig", field{"Transformation", mapState, inBoth, "the objects of a listing are not read"}},
+	{"ItemBatcher", field{"MaxItemsPerBatch", mapState, inBoth, ""}},
+	{"ItemBatcher", field{"MaxItemsPerBatchPath", mapState, inJSONPath, ""}},
+	{"ItemBatcher", field{"MaxInputBytesPerBatch", mapState, inBoth, ""}},
+	{"ItemBatcher", field{"MaxInputBytesPerBatchPath", mapState, inJSONPath, ""}},
+	{"ItemBatcher", field{"BatchInput", mapState, inBoth, ""}},
+	{"ResultWriter", field{"Resource", mapState, inBoth, ""}},
+	{"ResultWriter", field{"Parameters", mapState, inJSONPath, ""}},
+	{"ResultWriter", field{"Arguments", mapState, inJSONata, ""}},
+	{"ResultWriter", field{"WriterConfig", mapState, inBoth, ""}},
+	{"WriterConfig", field{"Transformation", mapState, inBoth, ""}},
+	{"WriterConfig", field{"OutputType", mapState, inBoth, ""}},
+}
+
+// partOf finds the row of a field of an object in a Map state.
+func partOf(name, object string) (field, bool) {
+	for _, p := range parts {
+		if p.of == object && p.name == name {
+			return p.field, true
+		}
+	}
+	return field{}, false
 }
 
 // fieldOf finds the row of a field of the given state type.

@@ -57,6 +57,8 @@ const (
 	MapRunStarted          EventType = "MapRunStarted"
 	MapRunSucceeded        EventType = "MapRunSucceeded"
 	MapRunFailed           EventType = "MapRunFailed"
+	MapRunAborted          EventType = "MapRunAborted"
+	MapRunRedriven         EventType = "MapRunRedriven"
 
 	EvaluationFailed EventType = "EvaluationFailed"
 )
@@ -126,7 +128,7 @@ func (t EventType) detailsField() string {
 		return ""
 	}
 	switch t {
-	case LambdaFunctionStarted, ParallelStateStarted, ParallelStateSucceeded, ParallelStateFailed, MapStateSucceeded, MapStateFailed, MapRunSucceeded:
+	case LambdaFunctionStarted, ParallelStateStarted, ParallelStateSucceeded, ParallelStateFailed, MapStateSucceeded, MapStateFailed, MapRunSucceeded, MapRunAborted:
 		return ""
 	}
 	return strings.ToLower(string(t[:1])) + string(t[1:]) + "EventDetails"
@@ -168,6 +170,7 @@ type scheduled struct {
 	task               *task
 	region             string
 	role               string
+	function           string // that lambda:invoke names
 	timeout, heartbeat int64
 }
 
@@ -200,6 +203,8 @@ func (v *event) render(id int) Event {
 			d.State, d.Location = v.name, detail.location
 			d.Name = ""
 		}
+	case mapRunRedrive:
+		d.MapRunARN, d.RedriveCount = detail.arn, detail.count
 	case *exit:
 		d.AssignedVariables = make(map[string]string, len(detail.assigned.members))
 		for _, m := range detail.assigned.members {

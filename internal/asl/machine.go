@@ -112,7 +112,11 @@ type each struct {
 	count       *quantity // tolerated failures
 	percentage  *quantity
 	distributed bool
+	express     bool // the child executions
 	label       string
+	reader      *reader
+	batcher     *batcher
+	writer      *writer
 }
 
 type retrier struct {

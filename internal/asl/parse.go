@@ -269,9 +269,16 @@ func (l *stateLoader) load(jsonata bool) error {
 // allowed refuses what the table does not have.
 func (l *stateLoader) allowed(name string) error {
 	f, ok := fieldOf(name, l.state.is)
-	switch {
-	case !ok:
+	if !ok {
 		return l.fail(name, "it is not a field of a %s state", l.state.is)
+	}
+	return l.implemented(f)
+}
+
+// implemented refuses a field of the other query language, and one that is missing.
+func (l *stateLoader) implemented(f field) error {
+	name := f.name
+	switch {
 	case f.in == inJSONPath && l.state.jsonata, f.in == inJSONata && !l.state.jsonata:
 		return l.fail(name, "it is a field of %s states only", f.in)
 	case f.missing != "":

@@ -12,6 +12,8 @@ const (
 	missed                 // a heartbeat did not come
 	overdue                // a task took longer than its timeout
 	collapse               // a branch of a Parallel or an iteration of a Map failed
+	refill                 // a Map Run that was redriven starts the child executions that have not started
+	lapse                  // the timeout of an Express child execution
 	expire                 // the machine's own timeout
 )
 
@@ -92,6 +94,8 @@ func (e *Execution) prune() bool {
 		switch i.do {
 		case expire:
 			stale = i.sequence != e.timer
+		case lapse:
+			stale = i.sequence != i.branch.child.timer
 		case missed:
 			stale = stale || i.sequence != i.branch.heartbeat
 		}

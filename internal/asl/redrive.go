@@ -39,9 +39,11 @@ func (e *Execution) redriveBranch(b *branch, previous int) {
 	switch fan := b.fan; {
 	case b.enteredID == 0 || b.state.is == failState || e.pending(b):
 		e.push(e.clock, item{do: begin, branch: b})
-	case fan == nil || fan.finished == len(fan.children):
-		b.fan, b.work, b.token = nil, nil, ""
+	case fan == nil || fan.run != nil && !fan.run.redrivable() || fan.run == nil && fan.finished == len(fan.children):
+		b.leave()
 		e.push(e.clock, item{do: repeat, branch: b})
+	case fan.run != nil:
+		e.redriveRun(b, previous)
 	default:
 		fan.failed, fan.failures, fan.running = false, 0, 0
 		for _, c := range fan.children {
@@ -51,6 +53,42 @@ func (e *Execution) redriveBranch(b *branch, previous int) {
 			}
 		}
 	}
+}
+
+// redrivable says whether a Map Run can go on. One that succeeded, where only its output was of no use, and one that
+// never came to have child executions are started anew.
+//
+// AWS: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
+func (r *mapRun) redrivable() bool { return r.status != Succeeded && len(r.children) > 0 }
+
+// redriveRun goes on with a Map Run: child executions that did not succeed go on where they stopped, Express ones start
+// again, and those that never started start now. With none of these, its results had not been written.
+func (e *Execution) redriveRun(b *branch, previous int) {
+	fan, run := b.fan, b.fan.run
+	run.redrives++
+	run.status, run.stopped = Running, 0
+	b.last = e.note(b, event{kind: MapRunRedriven, previous: previous, detail: mapRunRedrive{run.arn, run.redrives}})
+	fan.started, fan.last = b.last, b.last
+	fan.failed, fan.failures, fan.running, fan.finished = false, 0, 0, 0
+	for i, c := range run.children {
+		switch top := fan.children[i]; {
+		case c.status == Succeeded:
+			fan.finished++
+		case top == nil: // it has not started
+		case run.express:
+			fan.running++
+			e.startChild(b, c)
+		default:
+			fan.running++
+			top.settled = false
+			c.status, c.failure, c.stopped = Running, nil, 0
+			c.redrives++
+			c.redriven = e.clock
+			id := c.record(event{at: e.clock, kind: ExecutionRedriven, previous: c.length, detail: c.redrives})
+			e.redriveBranch(top, id)
+		}
+	}
+	e.push(e.clock, item{do: refill, branch: b})
 }
 
 // pending says whether the branch had left its last state and not entered the next one yet.

@@ -66,8 +66,8 @@ func (e *Execution) retry(b *branch, i int) {
 	b.retryCount++
 	b.generation++
 	e.retries++
-	e.transitions++
-	b.fan, b.work, b.token = nil, nil, ""
+	e.bill(b.execution())
+	b.leave()
 	e.push(e.clock+seconds(delay), item{do: repeat, branch: b})
 }
 
@@ -112,6 +112,10 @@ func (e *Execution) caught(b *branch, f *failure, c *catcher) {
 func (e *Execution) failBranch(b *branch, f *failure) {
 	b.generation++
 	b.done, b.failure = true, f
+	if b.child != nil {
+		e.halt(b)
+		e.childStopped(b, Failed, event{kind: ExecutionFailed, previous: b.last, detail: f}, f)
+	}
 	if b.parent == nil {
 		e.fail(b, f)
 		return

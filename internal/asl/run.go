@@ -8,11 +8,12 @@ import (
 // enter records that the branch enters its state, and does the work of the state.
 func (e *Execution) enter(b *branch) {
 	s := b.state
-	e.visits[s.index]++
-	if b.execution() == nil {
+	c := b.execution()
+	e.visitsIn(c)[s.index]++
+	if c == nil {
 		e.path = append(e.path, s)
 	}
-	e.transitions++
+	e.bill(c)
 	b.entered, b.before, b.enteredState = e.clock, b.last, s
 	b.attempt, b.retryCount = 1, 0
 	clear(b.attempts)
@@ -198,7 +199,7 @@ func (e *Execution) leave(b *branch, output any, assigned *object, next *state) 
 		b.variables = b.variables.assign(assigned)
 	}
 	b.last = e.note(b, exited)
-	b.fan, b.work, b.token = nil, nil, ""
+	b.leave()
 	b.input = output
 	if next != nil {
 		b.state = next
@@ -211,7 +212,12 @@ func (e *Execution) leave(b *branch, output any, assigned *object, next *state) 
 		e.finish(Succeeded, event{kind: ExecutionSucceeded, previous: b.last, value: output}, nil)
 		return
 	}
-	e.childFinished(b)
+	if b.child != nil {
+		e.childSucceeded(b, output)
+		return
+	}
+	b.parent.fan.results[b.index] = output
+	e.iterationEnded(b, MapIterationSucceeded)
 }
 
 // same says whether two values are one object, whose size has been looked at before.

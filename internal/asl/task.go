@@ -75,9 +75,11 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 // assignment is what the outside sees of the attempt.
 func (e *Execution) assignment(b *branch, arguments any) Task {
 	t := b.state.task
+	c := b.execution()
+	self := e.identity(c)
 	out := Task{
-		Execution: e.options.Name, State: b.state.name, Visit: e.visits[b.state.index], Attempt: b.attempt,
-		Resource: t.resource, Scheduled: time.Unix(0, e.clock).UTC(), RedriveCount: e.redrives,
+		Execution: self.name, ExecutionARN: self.arn, State: b.state.name, Visit: e.visitsIn(c)[b.state.index], Attempt: b.attempt,
+		Resource: t.resource, Scheduled: time.Unix(0, e.clock).UTC(), RedriveCount: self.redrives,
 	}
 	out.RoleARN = b.work.role
 	if t.byToken() {
@@ -93,6 +95,7 @@ func (e *Execution) assignment(b *branch, arguments any) Task {
 			break
 		}
 		out.Function, _ = typed[string](call, "FunctionName")
+		b.work.function = out.Function
 		if payload, ok = call.get("Payload"); !ok {
 			payload = newObject(0)
 		}
@@ -183,11 +186,9 @@ func (e *Execution) outcome(b *branch, out Outcome) *outcome {
 func (e *Execution) envelope(payload any, size int, b *branch) *object {
 	id := e.options.UUID()
 	version := "$LATEST"
-	if o, ok := e.events[b.last-2].value.(*object); ok && b.execution() == nil {
-		name, _ := typed[string](o, "FunctionName")
-		if colon := strings.LastIndexByte(name, ':'); colon >= 0 && strings.Trim(name[colon+1:], "0123456789") == "" && strings.Contains(name[:colon], "function:") {
-			version = name[colon+1:]
-		}
+	name := b.work.function
+	if colon := strings.LastIndexByte(name, ':'); colon >= 0 && strings.Trim(name[colon+1:], "0123456789") == "" && strings.Contains(name[:colon], "function:") {
+		version = name[colon+1:]
 	}
 	headers := []member{
 		{"X-Amz-Executed-Version", version},

@@ -1,0 +1,297 @@
+package asl
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// mapRun is the run of a distributed Map: the child executions that it started and will start.
+type mapRun struct {
+	id, arn                 string
+	machineName, machineARN string // of the child executions
+	state                   *state
+	outer                   *child // the child execution that the Map is in; nil: the execution itself
+	status                  Status
+	express                 bool
+	keep                    bool
+	children                []*child
+	started, stopped        int64
+	redrives                int
+	bucket, prefix          string // of ResultWriter
+	forgotten               bool   // what went in and came out
+}
+
+func (r *mapRun) end(status Status, at int64) { r.status, r.stopped = status, at }
+
+// mapRunRedrive is the detail of MapRunRedriven.
+type mapRunRedrive struct {
+	arn   string
+	count int
+}
+
+// MapRun describes the run of a distributed Map, as DescribeMapRun does.
+type MapRun struct {
+	ARN              string
+	State            string // the Map state
+	ExecutionARN     string // that the Map state is in
+	StateMachineARN  string // of the child executions
+	Status           Status
+	Started, Stopped time.Time // the zero time while it runs
+	RedriveCount     int
+	Children         []Child
+}
+
+// Child describes a child execution of a distributed Map.
+type Child struct {
+	Name, ARN        string // empty where it has not started
+	Status           Status // empty where it has not started
+	Input, Output    json.RawMessage
+	Error, Cause     string
+	Started, Stopped time.Time
+	RedriveCount     int
+	Length           int     // of its history
+	History          []Event // only with Options.ChildHistories
+}
+
+// MapRuns describes the runs of distributed Maps so far, in the order in which they started.
+func (e *Execution) MapRuns() []MapRun {
+	out := make([]MapRun, len(e.runs))
+	for i, r := range e.runs {
+		out[i] = MapRun{
+			ARN: r.arn, State: r.state.name, ExecutionARN: e.identity(r.outer).arn, StateMachineARN: r.machineARN,
+			Status: r.status, Started: timeOf(r.started), Stopped: timeOf(r.stopped), RedriveCount: r.redrives,
+			Children: make([]Child, len(r.children)),
+		}
+		for k, c := range r.children {
+			out[i].Children[k] = c.describe()
+		}
+	}
+	return out
+}
+
+func (c *child) describe() Child {
+	d := Child{Status: c.status}
+	if !c.run.forgotten {
+		d.Input = encode(c.input)
+	}
+	if c.status == "" {
+		return d
+	}
+	d.Name, d.ARN, d.RedriveCount, d.Length = c.name, c.arn(), c.redrives, c.length
+	d.Started, d.Stopped = timeOf(c.started), timeOf(c.stopped)
+	if c.status == Succeeded && !c.run.forgotten {
+		d.Output = encode(c.output)
+	} else if c.failure != nil {
+		d.Error, d.Cause = c.failure.name, c.failure.cause
+	}
+	for i := range c.events {
+		d.History = append(d.History, c.events[i].render(i+1))
+	}
+	return d
+}
+
+// timeOf is a time of which 0 means that it has not come.
+func timeOf(at int64) time.Time {
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, at).UTC()
+}
+
+// childLimit is how many child executions of a distributed Map run at once where MaxConcurrency does not say less.
+const childLimit = 10_000
+
+// distribute starts the child executions of a distributed Map state.
+func (e *Execution) distribute(b *branch, input any) *failure {
+	m := b.state.each
+	var items []any
+	if m.reader == nil {
+		var f *failure
+		if items, f = e.items(b, input); f != nil {
+			return f
+		}
+	}
+	limit, f := e.see(b, input).quantity(m.concurrency)
+	if f != nil {
+		return f
+	}
+	// Recorded: what is yet to be read counts as no items.
+	b.last = e.note(b, event{kind: MapStateStarted, previous: b.last, detail: iteration(len(items))})
+	tolerate, f := e.see(b, input).tolerance(m)
+	if f != nil {
+		return f
+	}
+	if tolerate == nil {
+		tolerate = func(int, int) bool { return false }
+	}
+	run := e.newMapRun(b)
+	b.last = e.note(b, event{kind: MapRunStarted, previous: b.last, detail: run.arn})
+	fan := &fan{input: input, run: run, started: b.last, last: b.last, tolerate: tolerate, limit: childLimit}
+	if limit > 0 {
+		fan.limit = min(int(limit), childLimit)
+	}
+	b.fan = fan
+	if f := e.prepare(b, input, items); f != nil {
+		return e.runFailed(b, f)
+	}
+	if len(run.children) == 0 {
+		e.fanSucceeded(b)
+		return nil
+	}
+	e.startChildren(b)
+	return nil
+}
+
+// newMapRun names the run, and the machine that its child executions are of.
+func (e *Execution) newMapRun(b *branch) *mapRun {
+	m := b.state.each
+	label := m.label
+	if label == "" {
+		label = b.state.name
+	}
+	outer := b.execution()
+	around := e.identity(outer)
+	r := &mapRun{
+		id: e.options.UUID(), state: b.state, outer: outer, status: Running, express: m.express, keep: e.options.ChildHistories,
+		machineName: around.machineName + "/" + label, machineARN: around.machineARN + "/" + label, started: e.clock,
+	}
+	r.arn = strings.Replace(r.machineARN, ":stateMachine:", ":mapRun:", 1) + ":" + r.id
+	e.runs = append(e.runs, r)
+	return r
+}
+
+// prepare reads the items, and makes the inputs of the child executions of them.
+func (e *Execution) prepare(b *branch, input any, items []any) *failure {
+	m, fan := b.state.each, b.fan
+	source := "STATE_DATA"
+	var f *failure
+	if m.writer != nil && m.writer.location != nil {
+		if fan.run.bucket, fan.run.prefix, f = e.destination(b, input); f != nil {
+			return f
+		}
+	}
+	if m.reader != nil {
+		if items, source, f = e.read(b, input); f != nil {
+			return f
+		}
+	}
+	if m.selector != nil {
+		selected := make([]any, len(items))
+		self := *b // sees Map.Item, and otherwise what the Map state sees
+		for i, v := range items {
+			self.item = &mapItem{index: i, value: v, source: source}
+			if selected[i], f = e.see(&self, input).fill(m.selector); f != nil {
+				return f
+			}
+		}
+		items = selected
+	}
+	var sizes []int
+	if m.batcher != nil {
+		if items, sizes, f = e.batches(b, input, items); f != nil {
+			return f
+		}
+	}
+	fan.children, fan.sizes = make([]*branch, len(items)), sizes
+	fan.run.children = make([]*child, len(items))
+	block := make([]child, len(items))
+	for i, v := range items {
+		block[i] = child{run: fan.run, index: i, input: v}
+		fan.run.children[i] = &block[i]
+		fan.total += fan.weight(i)
+	}
+	return nil
+}
+
+// startChildren starts as many child executions as may run now.
+func (e *Execution) startChildren(b *branch) {
+	fan := b.fan
+	for fan.next < len(fan.children) && fan.running < fan.limit {
+		c := fan.run.children[fan.next]
+		fan.next++
+		fan.running++
+		e.startChild(b, c)
+	}
+}
+
+// refill goes on with a Map Run that was redriven.
+func (e *Execution) refill(b *branch) {
+	if b.fan.finished == len(b.fan.children) {
+		e.fanSucceeded(b)
+		return
+	}
+	e.startChildren(b)
+}
+
+// weight is the number of items of a child execution, which is what failures are counted in.
+func (f *fan) weight(index int) int {
+	if f.sizes == nil {
+		return 1
+	}
+	return f.sizes[index]
+}
+
+// childFailed goes on after a child execution that failed: the Map state does, unless it tolerates that.
+func (e *Execution) childFailed(b, top *branch) {
+	fan := b.fan
+	fan.failures += fan.weight(top.index)
+	if fan.tolerate(fan.failures, fan.total) {
+		e.iterationEnded(top, MapIterationFailed)
+		return
+	}
+	top.settled = true
+	fan.running--
+	b.generation++
+	if f := e.runFailed(b, failed(errorThreshold, "The specified tolerated failure threshold was exceeded")); f != nil {
+		e.raise(b, f)
+	}
+}
+
+// runFailed ends a Map Run, and gives the error that the Map state fails with.
+func (e *Execution) runFailed(b *branch, f *failure) *failure {
+	fan := b.fan
+	fan.failed = true
+	for _, top := range fan.children {
+		if top != nil && !top.settled {
+			e.abort(top, top.last)
+		}
+	}
+	f = f.in(b)
+	e.evaluationFailed(b, f)
+	fan.run.end(Failed, e.clock)
+	if f.name != errorWriter && b.state.each.writer != nil && fan.run.bucket != "" && len(fan.children) > 0 {
+		if wrong := e.write(b); wrong != nil {
+			f = wrong
+		}
+	}
+	b.last = e.note(b, event{kind: MapRunFailed, previous: fan.started, detail: f})
+	return f
+}
+
+// runSucceeded completes a distributed Map state.
+func (e *Execution) runSucceeded(b *branch) {
+	fan := b.fan
+	b.last = fan.started
+	fan.run.end(Succeeded, e.clock)
+	if b.state.each.writer != nil && fan.run.bucket != "" {
+		if f := e.write(b); f != nil {
+			e.raise(b, e.runFailed(b, f))
+			return
+		}
+	}
+	succeeded := e.note(b, event{kind: MapRunSucceeded, previous: fan.started})
+	e.note(b, event{kind: MapStateSucceeded, previous: succeeded})
+	e.complete(b, fan.run.output(b.state.each.writer))
+}
+
+// forget lets go of the data of child executions that have ended and that nobody will ask for.
+func (r *mapRun) forget() {
+	if r.keep {
+		return
+	}
+	r.forgotten = true
+	for _, c := range r.children {
+		c.input, c.output = nil, nil
+	}
+}
