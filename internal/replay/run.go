@@ -290,6 +290,7 @@ func (p *player) observe() {
 			p.wakeCall(call)
 		}
 	}
+	p.wakeGone()
 	if p.options.Look != nil {
 		p.options.Look(p.soFar)
 	}

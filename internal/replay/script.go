@@ -97,6 +97,15 @@ func (p *player) wakeCall(call emulator.Call) {
 	}
 }
 
+// wakeGone begins the lines that wait for a resource to vanish.
+func (p *player) wakeGone() {
+	for i, line := range p.script.lines {
+		if line.When.Gone != "" && !p.script.began[i] && ids(p.aws.World())[line.When.Gone] == "" {
+			p.begin(i, p.now)
+		}
+	}
+}
+
 func (p *player) begin(i int, moment time.Time) {
 	p.script.began[i] = true
 	line := p.script.lines[i]

@@ -66,12 +66,13 @@ const (
 	Invoke  Deed = "invoke"  // somebody invokes a state's function by hand, with the input that the execution's history shows
 )
 
-// When is the moment that a line waits for. Exactly one of State, Call, Ended or Started is set.
+// When is the moment that a line waits for. Exactly one of State, Call, Gone, Ended or Started is set.
 type When struct {
 	Started bool   `json:"started,omitempty"` // the first execution starts
 	State   string `json:"state,omitempty"`   // a state is entered …
 	Call    string `json:"call,omitempty"`    // … or a call such as "ec2:DeleteSubnet" took effect …
 	Nth     int    `json:"nth,omitempty"`     // … for the nth time; default 1
+	Gone    string `json:"gone,omitempty"`    // AWS no longer has the resource with this id, whoever removed it
 	Ended   bool   `json:"ended,omitempty"`   // the execution ended
 	Run     int    `json:"run,omitempty"`     // of which execution, from 1; default 1
 }
@@ -141,13 +142,13 @@ func (s *Story) validate() error {
 	}
 	for i, line := range s.Script {
 		set := 0
-		for _, is := range []bool{line.When.Started, line.When.State != "", line.When.Call != "", line.When.Ended} {
+		for _, is := range []bool{line.When.Started, line.When.State != "", line.When.Call != "", line.When.Gone != "", line.When.Ended} {
 			if is {
 				set++
 			}
 		}
 		if set != 1 {
-			return fmt.Errorf("story %s: line %d of the script: exactly one of started, state, call and ended says when", s.Name, i+1)
+			return fmt.Errorf("story %s: line %d of the script: exactly one of started, state, call, gone and ended says when", s.Name, i+1)
 		}
 		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke}, line.Do) {
 			return fmt.Errorf("story %s: line %d of the script: unknown deed %q", s.Name, i+1, line.Do)
