@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,6 +75,7 @@ func (r *Run) LivePage(w io.Writer, gate string) error {
 	}
 	if !over {
 		p.Outcome, p.Tone, p.Refresh = "RUNNING", running, 1
+		p.Facts = slices.DeleteFunc(p.Facts, func(f fact) bool { return f.Name == "replayed in" })
 	}
 	p.Gate, p.Home = gate, "./"
 	return write(w, "page", p)
