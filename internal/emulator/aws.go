@@ -33,7 +33,7 @@ type AWS struct {
 	pageSize  int
 
 	world       *World
-	earlier     []byte // the world before the last change, without buckets, as JSON; nil: nothing has changed
+	earlier     *World // before the last change, without buckets and sessions; nil: nothing has changed
 	assumptions map[string]string
 	consulted   map[string]bool // assumptions
 	without     map[string]bool
@@ -49,10 +49,7 @@ func New(o Options) (*AWS, error) {
 	if o.World == nil {
 		return nil, errors.New("emulator: no world given")
 	}
-	world, err := o.World.clone()
-	if err != nil {
-		return nil, fmt.Errorf("emulator: copying the world: %w", err)
-	}
+	world := o.World.Clone()
 	if err := world.complete(); err != nil {
 		return nil, fmt.Errorf("emulator: %w", err)
 	}
@@ -103,16 +100,9 @@ func (a *AWS) configure(o Options) {
 func (a *AWS) Clone(o Options) (*AWS, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	world, err := a.world.clone()
-	if err != nil {
-		return nil, fmt.Errorf("emulator: copying the world: %w", err)
-	}
-	if err := world.complete(); err != nil { // JSON leaves out what is empty
-		return nil, fmt.Errorf("emulator: copying the world: %w", err)
-	}
 	c := &AWS{
-		earlier:     a.earlier,
-		world:       world,
+		earlier:     a.earlier, // nobody changes it
+		world:       a.world.Clone(),
 		assumptions: maps.Clone(a.assumptions),
 		consulted:   maps.Clone(a.consulted),
 		without:     maps.Clone(a.without),
@@ -126,8 +116,11 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 			copied := *f
 			c.faults = append(c.faults, &copied)
 		}
-	} else if c.faults, err = armFaults(o.Faults); err != nil {
-		return nil, fmt.Errorf("emulator: %w", err)
+	} else {
+		var err error
+		if c.faults, err = armFaults(o.Faults); err != nil {
+			return nil, fmt.Errorf("emulator: %w", err)
+		}
 	}
 	if o.Now == nil {
 		at := a.now()
@@ -143,7 +136,7 @@ func (a *AWS) World() *World {
 	defer a.mu.Unlock()
 	now := a.now()
 	a.world.settle(a, now)
-	world := a.world.mustClone()
+	world := a.world.Clone()
 	world.Now = now
 	return world
 }

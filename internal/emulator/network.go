@@ -1,7 +1,6 @@
 package emulator
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -55,20 +54,12 @@ func (n *Network) lists() []anyList {
 }
 
 // remember keeps the present network for the reads that follow a write.
-func (n *Network) remember(now time.Time) error {
-	if n.ConsistencySeconds == 0 {
-		return nil
-	}
-	if n.Before != nil && now.Before(n.Before.Until) {
-		return nil // reads never see more than that long into the past
+func (n *Network) remember(now time.Time) {
+	if n.ConsistencySeconds == 0 || n.Before != nil && now.Before(n.Before.Until) {
+		return // reads never see more than that long into the past
 	}
 	n.Before = nil
-	copied, err := n.clone()
-	if err != nil {
-		return err
-	}
-	n.Before = &Before{now.Add(time.Duration(n.ConsistencySeconds) * time.Second), copied}
-	return nil
+	n.Before = &Before{now.Add(time.Duration(n.ConsistencySeconds) * time.Second), deepCopy(n)}
 }
 
 // seen is the network as reads see it.
@@ -77,15 +68,6 @@ func (n *Network) seen(now time.Time) *Network {
 		return n.Before.Network
 	}
 	return n
-}
-
-func (n *Network) clone() (*Network, error) {
-	data, err := json.Marshal(n)
-	if err != nil {
-		return nil, err
-	}
-	var c Network
-	return &c, json.Unmarshal(data, &c)
 }
 
 // resource finds anything by its id.
@@ -167,10 +149,7 @@ func (n *Network) apply(c Change, account, region string) error {
 	if c.Add == nil {
 		return nil
 	}
-	before, err := n.clone()
-	if err != nil {
-		return err
-	}
+	before := deepCopy(n)
 	n.add(c.Add)
 	if err := n.complete(account, region, c.At); err != nil {
 		*n = *before

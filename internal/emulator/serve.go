@@ -239,17 +239,14 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 func (a *AWS) performStale(r *request, in *http.Request, sig signature) (any, error) {
 	present := a.world
 	defer func() { a.world = present }()
-	var earlier World
-	if err := json.Unmarshal(a.earlier, &earlier); err != nil {
-		return nil, fmt.Errorf("reading the world as it was: %w", err)
-	}
+	earlier := a.earlier.Clone()
 	for id, account := range earlier.Accounts {
 		if now := present.Accounts[id]; now != nil {
 			account.Buckets = now.Buckets // S3 alone is strongly consistent
 		}
 	}
 	earlier.Sessions = present.Sessions
-	a.world = &earlier
+	a.world = earlier
 	return a.perform(r, in, sig)
 }
 

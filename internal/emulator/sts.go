@@ -91,6 +91,9 @@ func assumeRole(r *request) (any, error) {
 		}
 	}
 	key := "ASIA" + stableID(r.requestID, "key")
+	if r.aws.world.Sessions == nil {
+		r.aws.world.Sessions = map[string]*Session{}
+	}
 	r.aws.world.Sessions[key] = session
 	p := r.aws.sessionPrincipal(session)
 	return &sts.AssumeRoleOutput{

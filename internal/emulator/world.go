@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// World is all that AWS knows: a few accounts. It is plain data, written by hand as JSON, copied through JSON, and at
-// the same time the emulator's live state; omitted parts have AWS's defaults.
+// World is all that AWS knows: a few accounts. It is plain data, written by hand as JSON, and at the same time the emulator's live
+// state; omitted parts have AWS's defaults.
 type World struct {
 	Now                 time.Time           `json:"now"`                           // the virtual clock's start
 	Hub                 string              `json:"hub,omitempty"`                 // the account that default role trust admits
@@ -90,48 +90,26 @@ func ParseWorld(data []byte) (*World, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, errors.New("reading the world: more than one JSON value")
 	}
-	copied, err := w.clone() // validate a copy: defaults are New's business
-	if err != nil {
-		return nil, fmt.Errorf("reading the world: %w", err)
-	}
-	if err := copied.complete(); err != nil {
+	if err := w.Clone().complete(); err != nil { // validate a copy: defaults are New's business
 		return nil, fmt.Errorf("reading the world: %w", err)
 	}
 	return &w, nil
 }
 
-func (w *World) clone() (*World, error) {
-	data, err := json.Marshal(w)
-	if err != nil {
-		return nil, err
-	}
-	var c World
-	return &c, json.Unmarshal(data, &c)
-}
+// Clone is a copy that nothing of the world is shared with.
+func (w *World) Clone() *World { return deepCopy(w) }
 
-// mustClone is clone of a world that is live: it came from JSON-able data, and handlers only add such data.
-func (w *World) mustClone() *World {
-	c, err := w.clone()
-	if err != nil {
-		panic(fmt.Sprintf("emulator: copying the world: %v", err))
-	}
-	return c
-}
-
-// withoutBuckets is the world's JSON less S3's objects, which are most of a run's bytes.
-func (w *World) withoutBuckets() []byte {
+// withoutBuckets is a copy without S3's objects, which are most of a run's bytes, and without sessions.
+func (w *World) withoutBuckets() *World {
 	slim := *w
+	slim.Sessions = nil
 	slim.Accounts = make(map[string]*Account, len(w.Accounts))
 	for id, account := range w.Accounts {
 		copied := *account
 		copied.Buckets = nil
 		slim.Accounts[id] = &copied
 	}
-	data, err := json.Marshal(&slim)
-	if err != nil {
-		panic(fmt.Sprintf("emulator: copying the world: %v", err)) // see mustClone
-	}
-	return data
+	return slim.Clone()
 }
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
@@ -140,9 +118,6 @@ var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 func (w *World) complete() error {
 	if w.Accounts == nil {
 		w.Accounts = map[string]*Account{}
-	}
-	if w.Sessions == nil {
-		w.Sessions = map[string]*Session{}
 	}
 	if w.Now.IsZero() {
 		return errors.New("world: now is missing; give an RFC 3339 time")

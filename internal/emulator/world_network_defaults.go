@@ -31,11 +31,7 @@ func (n *Network) prepare(account, region string, now time.Time) error {
 	if err := n.complete(account, region, now); err != nil {
 		return err
 	}
-	rehearsal, err := n.clone()
-	if err != nil {
-		return fmt.Errorf("network of account %s in %s: %w", account, region, err)
-	}
-	return rehearsal.settle(account, region, now.AddDate(100, 0, 0))
+	return deepCopy(n).settle(account, region, now.AddDate(100, 0, 0))
 }
 
 // complete fills what a hand-written network leaves out and refuses a reference to something that is not there. It may be run again.

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -63,14 +62,7 @@ const operator = "operator"
 // key, the queue and the kill switch of the hub, and the two roles of every account that does not list its roles itself. Their policies
 // are the synthesized ones, except for what the removal test takes away.
 func furnish(world *emulator.World, h hub, without Permission) (*emulator.World, error) {
-	text, err := json.Marshal(world)
-	if err != nil {
-		return nil, fmt.Errorf("copy the world: %w", err)
-	}
-	var w emulator.World
-	if err := json.Unmarshal(text, &w); err != nil {
-		return nil, fmt.Errorf("copy the world: %w", err)
-	}
+	w := world.Clone()
 	account := w.Accounts[h.account]
 	if account == nil {
 		return nil, fmt.Errorf("the world has no account for its hub %q", h.account)
@@ -112,12 +104,12 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 			ARN:         fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", h.account, f.Name(), f.Name()),
 		})
 	}
-	if person(&w, operator) == nil {
+	if person(w, operator) == nil {
 		account.Principals = append(account.Principals, emulator.Credential{
 			AccessKeyID: accessKey(operator), ARN: fmt.Sprintf("arn:aws:iam::%s:user/%s", h.account, operator),
 		})
 	}
-	return &w, nil
+	return w, nil
 }
 
 // equip puts the hub's resources into its account.
