@@ -28,6 +28,7 @@ var kinds = []kind{
 	{pattern: "closings/*/request.json", writers: []string{"verify-caller"}, once: true},
 	{pattern: "closings/*/verified.json", writers: []string{"verify-caller"}},
 	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory", "delete-subscription"}},
+	{pattern: "closings/*/lists/*", writers: []string{"take-inventory", "request-approval", "export-assets", "commit-plan", "delete-subscription"}, once: true},
 	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan"}, once: true},
 	{pattern: "closings/*/retake-*.json", writers: []string{"take-inventory"}, once: true},
 	{pattern: "closings/*/ask-*.json", writers: []string{"request-approval"}, once: true},

@@ -40,7 +40,7 @@ func Canned() map[string]string {
 	add("open", func(*view) {})
 	add("open-one-of-two", func(v *view) { v.decisions = approved[:1] })
 	add("asked-again", func(v *view) {
-		v.ask.Difference = []closing.Difference{{What: "asset", ID: "arn:aws:quicksight:us-east-1:222233334444:dashboard/board-pack"}}
+		v.ask.Difference = closing.Differences{N: 1, First: []closing.Difference{{What: "dashboard", ID: "arn:aws:quicksight:us-east-1:222233334444:dashboard/board-pack"}}}
 	})
 	add("not-before", func(v *view) { when := at(240); v.plan.Material.NotBefore, v.decisions = &when, approved })
 	add("nothing-saved", func(v *view) {
@@ -72,15 +72,10 @@ func Canned() map[string]string {
 }
 
 func cannedPlan(at time.Time) closing.Plan {
-	const quicksight = "arn:aws:quicksight:us-east-1:222233334444:"
 	m := closing.Material{
 		AccountID: "222233334444", IdentityRegion: "us-east-1",
 		Subscription: &closing.Subscription{Status: "ACCOUNT_CREATED", AccountName: "acme-analytics", Edition: "ENTERPRISE", TerminationProtection: true},
 		Namespaces:   []closing.Namespace{{Name: "default", CapacityRegion: "us-east-1"}, {Name: "partners", CapacityRegion: "us-east-1"}},
-		Users: []closing.User{
-			{Namespace: "default", Name: "ana@example.com", ARN: quicksight + "user/default/ana", Role: "ADMIN"},
-			{Namespace: "default", Name: "raj@example.com", ARN: quicksight + "user/default/raj", Role: "AUTHOR"},
-		},
 		Directory: closing.Directory{Fate: closing.FateDelete, ID: "d-9067012345", Region: "us-east-1", Type: "SimpleAD", Name: "quicksight.acme-analytics.example"},
 		VPC: closing.VPC{
 			Fate: closing.FateDelete, ID: "vpc-0a1b2c3d4e5f60001", Region: "us-east-1", CIDR: "10.0.0.0/16",
@@ -88,11 +83,18 @@ func cannedPlan(at time.Time) closing.Plan {
 			Left:      []closing.Resource{{Kind: "eipalloc", ID: "eipalloc-0aaa000000000001"}},
 		},
 	}
-	for _, a := range []struct{ kind, region, id, name string }{
-		{"dashboard", "us-east-1", "sales", "Sales"}, {"dashboard", "us-east-1", "churn", "Churn of acme-analytics"}, {"analysis", "us-east-1", "draft", "Sales draft"},
-		{"dataset", "us-east-1", "orders", "orders"}, {"datasource", "us-east-1", "warehouse", "warehouse"}, {"dashboard", "eu-west-1", "emea", "EMEA revenue <b>2026</b>"},
+	for _, a := range []closing.Asset{
+		{Region: "eu-west-1", Kind: "dashboard", Name: "EMEA revenue <b>2026</b>"},
+		{Region: "us-east-1", Kind: "analysis", Name: "Sales draft"},
+		{Region: "us-east-1", Kind: "dashboard", Name: "Churn of acme-analytics"},
+		{Region: "us-east-1", Kind: "dashboard", Name: "Sales"},
+		{Region: "us-east-1", Kind: "dataset", Name: "orders"},
+		{Region: "us-east-1", Kind: "datasource", Name: "warehouse"},
+		{Region: "us-east-1", Kind: "user", Role: "ADMIN", Name: "ana@example.com"},
+		{Region: "us-east-1", Kind: "user", Role: "AUTHOR", Name: "raj@example.com"},
 	} {
-		m.Assets = append(m.Assets, closing.Asset{ARN: "arn:aws:quicksight:" + a.region + ":222233334444:" + a.kind + "/" + a.id, Kind: a.kind, Region: a.region, Name: a.name})
+		m.Add(a)
+		m.Assets.N++
 	}
 	m.Sort()
 	return closing.Plan{

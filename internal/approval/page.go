@@ -20,6 +20,7 @@ type view struct {
 
 	closing, execution string
 	request            closing.Request
+	unsaved            []closing.Unsaved // the first that the plan names
 	coolOff            time.Duration
 	answer             *Answer // nil: nothing was sent
 	refusal            string  // why what was sent does not count
@@ -167,23 +168,27 @@ func (v view) facts(s *sheet) {
 }
 
 func (v view) difference(s *sheet) {
-	if len(v.ask.Difference) == 0 {
+	if v.ask.Difference.N == 0 {
 		return
 	}
 	s.put("<h2>It is asked again, because the account changed</h2><ul>\n")
-	items(s, v.ask.Difference, func(d closing.Difference) string { return d.String() })
+	firstOf(s, v.ask.Difference.First, v.ask.Difference.N, closing.Difference.String)
 	s.put("</ul>\n")
 }
 
-// shown is how many names of a kind the page lists.
-const shown = 5
+// shown is how many things of a kind the page lists.
+const shown = 20
 
 // items lists the first of some things, and how many more there are.
-func items[T any](s *sheet, all []T, text func(T) string) {
-	for _, item := range all[:min(len(all), 4*shown)] {
+func items[T any](s *sheet, all []T, text func(T) string) { firstOf(s, all, len(all), text) }
+
+// firstOf does so where the first are all that is known of n.
+func firstOf[T any](s *sheet, first []T, n int, text func(T) string) {
+	first = first[:min(len(first), shown)]
+	for _, item := range first {
 		s.put("<li>%s</li>\n", text(item))
 	}
-	if more := len(all) - 4*shown; more > 0 {
+	if more := n - len(first); more > 0 {
 		s.put("<li>and %s more</li>\n", strconv.Itoa(more))
 	}
 }
@@ -196,43 +201,24 @@ func (v view) destroyed(s *sheet) {
 		s.put("<li><strong>%s</strong> %s</li>\n", c.what, c.how)
 	}
 	s.put("</ul>\n<table><thead><tr><th>Kind</th><th>Region</th><th>Number</th><th>Among them</th></tr></thead><tbody>\n")
-	type group struct {
-		kind, region string
-		names        []string
-	}
-	var groups []group
-	add := func(kind, region, name string) {
-		i := slices.IndexFunc(groups, func(g group) bool { return g.kind == kind && g.region == region })
-		if i < 0 {
-			groups, i = append(groups, group{kind: kind, region: region}), len(groups)
-		}
-		groups[i].names = append(groups[i].names, name)
-	}
-	for _, n := range m.Namespaces {
-		add("namespace", n.CapacityRegion, n.Name)
-	}
-	for _, u := range m.Users {
-		add("user", m.IdentityRegion, u.Name)
-	}
-	for _, a := range m.Assets {
-		name := a.Name
-		if name == "" {
-			name = a.ARN[strings.LastIndex(a.ARN, "/")+1:]
-		}
-		add(a.Kind, a.Region, name)
-	}
-	for _, c := range m.VPCConnections {
-		add("VPC connection", c.Region, c.ID)
-	}
-	for _, g := range groups {
-		names := strings.Join(g.names[:min(len(g.names), shown)], ", ")
-		if len(g.names) > shown {
+	row := func(kind, region string, n int, first []string) {
+		names := strings.Join(first, ", ")
+		if n > len(first) {
 			names += ", …"
 		}
-		s.put("<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", g.kind, g.region, strconv.Itoa(len(g.names)), names)
+		s.put("<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n", kind, region, strconv.Itoa(n), names)
+	}
+	for _, n := range m.Namespaces {
+		row("namespace", n.CapacityRegion, 1, []string{n.Name})
+	}
+	for _, c := range m.Contents {
+		row(strings.TrimSpace(c.Kind+" "+c.Role), c.Region, c.N, c.First)
+	}
+	for _, c := range m.VPCConnections {
+		row("VPC connection", c.Region, 1, []string{c.ID})
 	}
 	s.put("</tbody></table>\n")
-	if m.NotSaved != "" || len(m.NotReadable)+len(m.Unsaved) > 0 {
+	if m.NotSaved != "" || len(m.NotReadable)+m.Unsaved.N > 0 {
 		s.put("<h2>What is not saved first</h2><ul>\n")
 		if m.NotSaved != "" {
 			s.put("<li>Everything, because: %s</li>\n", m.NotSaved)
@@ -240,7 +226,7 @@ func (v view) destroyed(s *sheet) {
 		items(s, m.NotReadable, func(n closing.NotReadable) string {
 			return fmt.Sprintf("every %s in %s: it cannot be read (%s)", n.Kind, n.Region, n.Reason)
 		})
-		items(s, m.Unsaved, func(u closing.Unsaved) string { return u.ARN })
+		firstOf(s, v.unsaved, m.Unsaved.N, func(u closing.Unsaved) string { return u.ARN })
 		s.put("</ul>\n")
 	}
 }

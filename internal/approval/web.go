@@ -186,6 +186,9 @@ func (s site) view(r *http.Request) (view, error) {
 	if v.ballot, err = open(ctx, s.env, Decision{Closing: v.closing, Execution: execution}, "", ""); err != nil {
 		return v, err
 	}
+	if v.unsaved, err = record.First[closing.Unsaved](ctx, v.folder, v.plan.Material.Unsaved, shown); err != nil {
+		return v, err
+	}
 	v.request, err = v.folder.Request(ctx)
 	return v, err
 }

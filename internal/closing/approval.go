@@ -13,17 +13,17 @@ const MaxDecisionAge = 24 * time.Hour
 
 // Ask is one round of asking for approval. request-approval alone writes it.
 type Ask struct {
-	Execution  string       `json:"execution"`
-	Round      int          `json:"round"`
-	Digest     string       `json:"digest"`
-	PlanKey    string       `json:"planKey"`
-	AskedAt    time.Time    `json:"askedAt"`
-	Deadline   time.Time    `json:"deadline"`
-	Quorum     int          `json:"quorum"`
-	Approvers  []string     `json:"approvers,omitempty"` // persons or principals that may decide; empty: all of the hub account
-	Page       string       `json:"page,omitempty"`      // where people decide
-	Starter    string       `json:"starter"`             // the person that started the run, or Unverified
-	Difference []Difference `json:"difference,omitempty"`
+	Execution  string      `json:"execution"`
+	Round      int         `json:"round"`
+	Digest     string      `json:"digest"`
+	PlanKey    string      `json:"planKey"`
+	AskedAt    time.Time   `json:"askedAt"`
+	Deadline   time.Time   `json:"deadline"`
+	Quorum     int         `json:"quorum"`
+	Approvers  []string    `json:"approvers,omitempty"` // persons or principals that may decide; empty: all of the hub account
+	Page       string      `json:"page,omitempty"`      // where people decide
+	Starter    string      `json:"starter"`             // the person that started the run, or Unverified
+	Difference Differences `json:"difference,omitzero"` // from the round before
 }
 
 // Verdict is what a person decides.

@@ -22,23 +22,22 @@ func Consequences(m Material) []Consequence {
 	say := func(do, format string, args ...any) {
 		out = append(out, Consequence{What: fmt.Sprintf(format, args...), Do: do})
 	}
-	kinds, roles := map[string]int{}, map[string]int{}
-	for _, a := range m.Assets {
-		kinds[a.Kind]++
-	}
-	for _, u := range m.Users {
-		roles[u.Role]++
+	roles := map[string]int{}
+	for _, c := range m.Contents {
+		if c.Kind == "user" {
+			roles[c.Role] += c.N
+		}
 	}
 	for _, role := range slices.Sorted(maps.Keys(roles)) {
 		say("", "%d users with the role %s lose their access", roles[role], role)
 	}
 	if m.Subscription.PublicSharing {
 		say("", "public sharing is on: dashboards that are shared with everybody on the internet, or embedded in pages, stop working")
-	} else if kinds["dashboard"] > 0 {
-		say("", "dashboards that are embedded in applications stop working: %d dashboards go", kinds["dashboard"])
+	} else if m.Count("dashboard") > 0 {
+		say("", "dashboards that are embedded in applications stop working: %d dashboards go", m.Count("dashboard"))
 	}
-	if kinds["dataset"] > 0 {
-		say("", "the data in SPICE of %d datasets is lost with %d refresh schedules; exports hold definitions, not rows", kinds["dataset"], kinds["refresh-schedule"])
+	if m.Count("dataset") > 0 {
+		say("", "the data in SPICE of %d datasets is lost with %d refresh schedules; exports hold definitions, not rows", m.Count("dataset"), m.Count("refresh-schedule"))
 	}
 	say("aws ce get-cost-and-usage --time-period Start=…,End=… --granularity DAILY --metrics UnblendedCost --filter "+
 		`'{"Dimensions":{"Key":"SERVICE","Values":["Amazon QuickSight"]}}'`,

@@ -10,7 +10,7 @@ import (
 
 // Difference is one fact of the account that is not as it was approved.
 type Difference struct {
-	What   string          `json:"what"`             // "user", "asset", "subscription", …
+	What   string          `json:"what"`             // "user", "dashboard", "subscription", …
 	ID     string          `json:"id"`               // the name, id or ARN
 	Before json.RawMessage `json:"before,omitempty"` // absent: it is new
 	After  json.RawMessage `json:"after"`
@@ -24,8 +24,8 @@ func (d Difference) String() string {
 	return fmt.Sprintf("changed %s %s: %s, was %s", d.What, d.ID, d.After, d.Before)
 }
 
-// Drift lists what is new or changed in now against approved. What has disappeared is not drift: there is less to destroy than
-// was approved. Both must be sorted.
+// Drift lists what is new or changed in now against approved, apart from what is listed: AssetDrift and UnsavedDrift tell that. What has
+// disappeared is not drift: there is less to destroy than was approved. Both must be sorted.
 func Drift(approved, now Material) []Difference {
 	before, after := approved.facts(), now.facts()
 	var drift []Difference
@@ -59,12 +59,6 @@ func (m Material) facts() map[fact]json.RawMessage {
 	for _, n := range m.Namespaces {
 		put("namespace", n.Name, n)
 	}
-	for _, u := range m.Users {
-		put("user", u.ARN, u)
-	}
-	for _, a := range m.Assets {
-		put("asset", a.ARN, a)
-	}
 	for _, c := range m.VPCConnections {
 		// Its interfaces come and go with it; each is EC2's and none is ours to delete.
 		put("VPC connection", c.ARN, []string{c.VPC, c.Role})
@@ -80,9 +74,6 @@ func (m Material) facts() map[fact]json.RawMessage {
 	}
 	for _, n := range m.NotReadable {
 		put("not readable", n.Kind+" in "+n.Region, n.Reason)
-	}
-	for _, u := range m.Unsaved {
-		put("unsaved asset", u.ARN, u.Code) // its message may change by itself
 	}
 	put("not saved", m.AccountID, m.NotSaved)
 	put("not before", m.AccountID, m.NotBefore)

@@ -2,6 +2,7 @@ package closing
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -28,14 +29,14 @@ type Material struct {
 	IdentityRegion string          `json:"identityRegion,omitempty"` // "" where there is no subscription
 	Subscription   *Subscription   `json:"subscription,omitempty"`   // nil where there is none
 	Namespaces     []Namespace     `json:"namespaces,omitempty"`
-	Users          []User          `json:"users,omitempty"`
-	Assets         []Asset         `json:"assets,omitempty"`
+	Assets         ListRef         `json:"assets"`             // of Asset: everything that dies, users included
+	Contents       []Content       `json:"contents,omitempty"` // the same in numbers
 	VPCConnections []VPCConnection `json:"vpcConnections,omitempty"`
 	Directory      Directory       `json:"directory"`
 	VPC            VPC             `json:"vpc"`
 	NotReadable    []NotReadable   `json:"notReadable,omitempty"` // what may exist and will be destroyed unseen
 	NotSaved       string          `json:"notSaved,omitempty"`    // why assets will not be saved first, in the request's words
-	Unsaved        []Unsaved       `json:"unsaved,omitempty"`     // assets that an earlier round could not save
+	Unsaved        ListRef         `json:"unsaved,omitzero"`      // of Unsaved: assets that an earlier round could not save
 	NotBefore      *time.Time      `json:"notBefore,omitempty"`
 }
 
@@ -59,21 +60,52 @@ type Namespace struct {
 	Application    string `json:"application,omitempty"` // ARN of its IAM Identity Center application
 }
 
-// User is a QuickSight user.
-type User struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	ARN       string `json:"arn"`
-	Role      string `json:"role"`
-}
-
-// Asset is a dashboard, a dataset, or anything else with an ARN that dies with the account.
+// Asset is a dashboard, a dataset, a user, or anything else with an ARN that dies with the account.
 type Asset struct {
 	ARN     string     `json:"arn"`
-	Kind    string     `json:"kind"` // "dashboard", "analysis", "dataset", "datasource", "folder", "theme", "template", "topic", "refresh-schedule"
+	Kind    string     `json:"kind"` // "dashboard", "analysis", "dataset", "refresh-schedule", "user", … (package step lists them)
 	Region  string     `json:"region"`
 	Name    string     `json:"name,omitempty"`
+	Role    string     `json:"role,omitempty"`    // of a user
 	Updated *time.Time `json:"updated,omitempty"` // absent where the API does not say
+}
+
+// Content is how many assets of a kind a region holds, users by their role.
+type Content struct {
+	Region string   `json:"region"`
+	Kind   string   `json:"kind"`
+	Role   string   `json:"role,omitempty"`
+	N      int      `json:"n"`
+	First  []string `json:"first"` // names of the first, at most MaxFirst
+}
+
+// MaxFirst is how many names stand beside a number.
+const MaxFirst = 5
+
+// Add counts an asset that comes after all that were added before.
+func (m *Material) Add(a Asset) {
+	i := len(m.Contents) - 1
+	for i >= 0 && (m.Contents[i].Region != a.Region || m.Contents[i].Kind != a.Kind || m.Contents[i].Role != a.Role) {
+		i--
+	}
+	if i < 0 {
+		m.Contents, i = append(m.Contents, Content{Region: a.Region, Kind: a.Kind, Role: a.Role}), len(m.Contents)
+	}
+	c := &m.Contents[i]
+	if c.N++; len(c.First) < MaxFirst {
+		c.First = append(c.First, cmp.Or(a.Name, a.ARN[strings.LastIndex(a.ARN, "/")+1:]))
+	}
+}
+
+// Count is how many assets of a kind there are.
+func (m Material) Count(kind string) int {
+	n := 0
+	for _, c := range m.Contents {
+		if c.Kind == kind {
+			n += c.N
+		}
+	}
+	return n
 }
 
 // VPCConnection is a QuickSight VPC connection; it is deleted before the subscription.
@@ -149,7 +181,6 @@ type NotReadable struct {
 type Observed struct {
 	At        time.Time  `json:"at"`
 	Evidence  []Evidence `json:"evidence,omitempty"`
-	Counts    []Count    `json:"counts,omitempty"`
 	Blockers  []Blocker  `json:"blockers,omitempty"` // empty: closable
 	Advice    []string   `json:"advice,omitempty"`   // what the approver should know: permissions that the preflight doubts
 	Requester string     `json:"requester,omitempty"`
@@ -163,13 +194,6 @@ type Evidence struct {
 	For   bool   `json:"for"` // false: speaks against
 }
 
-// Count is a number of things of one kind in one region.
-type Count struct {
-	Kind   string `json:"kind"`
-	Region string `json:"region"`
-	N      int    `json:"n"`
-}
-
 // Blocker is why a plan cannot be carried out, with the input that gets around it where one does.
 type Blocker struct {
 	Code    Code   `json:"code"`
@@ -180,8 +204,9 @@ type Blocker struct {
 // Sort orders every list, so that equal accounts give equal bytes.
 func (m *Material) Sort() {
 	slices.SortFunc(m.Namespaces, func(a, b Namespace) int { return strings.Compare(a.Name, b.Name) })
-	slices.SortFunc(m.Users, func(a, b User) int { return strings.Compare(a.Namespace+"\x00"+a.ARN, b.Namespace+"\x00"+b.ARN) })
-	slices.SortFunc(m.Assets, func(a, b Asset) int { return strings.Compare(a.ARN, b.ARN) })
+	slices.SortFunc(m.Contents, func(a, b Content) int {
+		return cmp.Or(strings.Compare(a.Region, b.Region), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Role, b.Role))
+	})
 	slices.SortFunc(m.VPCConnections, func(a, b VPCConnection) int { return strings.Compare(a.ARN, b.ARN) })
 	for i := range m.VPCConnections {
 		slices.Sort(m.VPCConnections[i].Interfaces)
@@ -189,7 +214,6 @@ func (m *Material) Sort() {
 	slices.SortFunc(m.NotReadable, func(a, b NotReadable) int {
 		return strings.Compare(a.Kind+"\x00"+a.Region, b.Kind+"\x00"+b.Region)
 	})
-	slices.SortFunc(m.Unsaved, func(a, b Unsaved) int { return strings.Compare(a.ARN, b.ARN) })
 	slices.Sort(m.Directory.Interfaces)
 	byKind := func(a, b Resource) int { return strings.Compare(a.Kind+"\x00"+a.ID, b.Kind+"\x00"+b.ID) }
 	slices.SortFunc(m.VPC.Resources, byKind)

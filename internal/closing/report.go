@@ -18,6 +18,8 @@ type Report struct {
 	Decisions    []Decision    `json:"decisions,omitempty"`
 	Commit       *Commit       `json:"commit,omitempty"`
 	Manifest     *Manifest     `json:"manifest,omitempty"` // what was saved of the plan
+	Objects      []Saved       `json:"objects,omitempty"`  // the first MaxListed of the manifest's
+	Unsaved      []Unsaved     `json:"unsaved,omitempty"`  // the first MaxListed that the manifest has as failed
 	Acts         []Act         `json:"acts,omitempty"`
 	Gone         []Check       `json:"gone,omitempty"`         // verified by a call
 	Consequences []Consequence `json:"consequences,omitempty"` // of what the plan says, done or not
@@ -26,6 +28,9 @@ type Report struct {
 	Restored     []string      `json:"restored,omitempty"`
 	Next         string        `json:"next,omitempty"` // the one command or input that goes on
 }
+
+// MaxListed is how many things of a kind a report lists.
+const MaxListed = 100
 
 // Failure is why a run stopped.
 type Failure struct {

@@ -6,6 +6,7 @@
 //	  request.json                                what was asked for (verify-caller)
 //	  verified.json                               evidence and advice beside the request (verify-caller)
 //	  inventory-….json                            an inventory under way (take-inventory)
+//	  lists/<sha256>.jsonl                        a list that another object names: assets, differences, what was saved (whoever writes that object)
 //	  plan-<round>.json  retake-<round>.json      what would be destroyed, and the same taken again (take-inventory, commit-plan)
 //	  ask-<round>.json                            who is asked until when (request-approval)
 //	  token.json                                  the doorbell's task token (request-approval; read by decide-approval)

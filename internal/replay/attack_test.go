@@ -699,7 +699,7 @@ var attacks = []attack{
 	}},
 	{name: "plan-overwritten-between-read-and-write", do: func(s *siege) {
 		plan := s.plan
-		plan.Material.Users = nil // what is asked about looks smaller than it is
+		plan.Material.Contents = nil // what is asked about looks smaller than it is
 		s.plant("plan-1.json", plan)
 		s.refused(s.prove("bob", s.on(closing.Approve)), "")
 	}, outcome: closing.OutcomeBlocked},

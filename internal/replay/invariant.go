@@ -140,6 +140,7 @@ var writers = []writer{
 	{"/export-", []string{"export-assets"}},
 	{"/backup/", []string{"export-assets"}},
 	{"/manifest-", []string{"export-assets"}},
+	{"/lists/", []string{"take-inventory", "request-approval", "export-assets", "commit-plan", "delete-subscription"}},
 	{"/seal.json", []string{"commit-plan", "decide-approval"}},
 	{"/commit.json", []string{"commit-plan"}},
 	{"/acts/", []string{"delete-subscription", "delete-directory", "delete-vpc", "finish-run"}},

@@ -434,10 +434,10 @@ func planAgainstDone(plan closing.Plan, report *closing.Report, calls []emulator
 	}
 	if m.Subscription != nil {
 		add("subscription", "delete", m.AccountID)
-		if n := len(m.Users); n > 0 {
+		if n := m.Count("user"); n > 0 {
 			rows = append(rows, planRow{Kind: "users", ID: strconv.Itoa(n), Planned: "go with the subscription", Tone: notReached})
 		}
-		if n := len(m.Assets); n > 0 {
+		if n := m.Assets.N - m.Count("user"); n > 0 {
 			rows = append(rows, planRow{Kind: "assets", ID: strconv.Itoa(n), Planned: "go with the subscription", Tone: notReached})
 		}
 	}

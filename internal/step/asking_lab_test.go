@@ -59,7 +59,7 @@ func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
 	l.in = Input{Execution: Execution{ID: readingRun, Name: "run-1", StartTime: l.now}, Entered: l.now, TaskToken: "token-1"}
 	l.in.Run = Run{Closing: record.Prefix(readingTarget, "run-1", l.now), AccountID: readingTarget, Starter: askingUser + "sam", Round: 1, Deadline: &deadline}
 	l.must(l.folder().PutRequest(l.ctx(), closing.Request{AccountID: readingTarget, Reason: "leaver"}))
-	l.in.Run.Digest = l.plan(record.PlanName(1), func(*closing.Plan) {}).Digest
+	l.in.Run.Digest = l.plan(record.PlanName(1), func(*facts) {}).Digest
 	l.must(l.env.Record.Lock(l.ctx(), readingTarget, readingRun, nil))
 	t.Cleanup(func() {
 		if unknown := l.aws.Unknown(); len(unknown) > 0 {
@@ -80,37 +80,68 @@ func (l *asking) ctx() context.Context   { return clock.Virtual(l.t.Context(), l
 func (l *asking) folder() *record.Folder { return l.env.folder(l.in) }
 func (l *asking) pass(d time.Duration)   { l.now = l.now.Add(d) }
 func (l *asking) account() closing.Material {
-	updated := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return closing.Material{
 		AccountID: readingTarget, IdentityRegion: "us-east-1",
 		Subscription: &closing.Subscription{Status: "ACCOUNT_CREATED", AccountName: "acme-secret-name", TerminationProtection: true},
 		Namespaces:   []closing.Namespace{{Name: "default"}},
-		Users:        []closing.User{{Namespace: "default", ARN: "arn:user/ann"}, {Namespace: "default", ARN: "arn:user/bob"}},
-		Assets:       []closing.Asset{{ARN: "arn:dashboard/1", Kind: "dashboard", Region: "us-east-1", Updated: &updated}},
 		Directory:    closing.Directory{Fate: closing.FateDelete, ID: "d-9067012345", Region: "us-east-1", Type: "SimpleAD"},
 		VPC:          closing.VPC{Fate: closing.FateDelete, ID: "vpc-1", Region: "us-east-1", Resources: []closing.Resource{{Kind: "subnet", ID: "subnet-1"}}},
 		NotReadable:  []closing.NotReadable{{Kind: "topic", Region: "eu-west-1", Reason: "AccessDeniedException"}},
 	}
 }
 
+// facts are a plan before its assets are listed.
+type facts struct {
+	closing.Plan
+	listed []closing.Asset
+}
+
+// belongings are the account's assets, in order.
+func (l *asking) belongings() []closing.Asset {
+	updated := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	return []closing.Asset{
+		{ARN: "arn:dashboard/1", Kind: "dashboard", Region: "us-east-1", Updated: &updated},
+		{ARN: "arn:user/ann", Kind: kindUser, Region: "us-east-1"},
+		{ARN: "arn:user/bob", Kind: kindUser, Region: "us-east-1"},
+	}
+}
+
 // plan writes a plan of the account in the run's round, as it is now and as change makes it.
-func (l *asking) plan(name string, change func(*closing.Plan)) closing.Plan {
+func (l *asking) plan(name string, change func(*facts)) closing.Plan {
 	l.t.Helper()
-	p := closing.Plan{Round: l.in.Run.Round, Material: l.account(), Observed: closing.Observed{At: l.now}}
-	change(&p)
-	p, err := l.folder().PutPlan(l.ctx(), name, p)
+	f := facts{closing.Plan{Round: l.in.Run.Round, Material: l.account(), Observed: closing.Observed{At: l.now}}, l.belongings()}
+	change(&f)
+	var err error
+	f.Material.Assets, err = record.PutList(l.ctx(), l.folder(), f.listed...)
+	l.must(err)
+	for _, a := range f.listed {
+		f.Material.Add(a)
+	}
+	p, err := l.folder().PutPlan(l.ctx(), name, f.Plan)
 	l.must(err)
 	if name == record.RetakeName(l.in.Run.Round) {
-		l.saved(closing.Manifest{Exported: []closing.Saved{{Name: "backup/us-east-1/1.qs", ARNs: arnsOf(l.account().Assets)}}})
+		var backups []closing.Backup
+		for _, a := range l.belongings() {
+			backups = append(backups, closing.Backup{ARN: a.ARN, Kind: a.Kind, Region: a.Region, Updated: a.Updated, As: closing.InBundle, Object: "backup/us-east-1/1.qs"})
+		}
+		l.saved(closing.Manifest{}, backups...)
 	}
 	return p
 }
 
 // saved writes what was saved of the round's plan. The first manifest of a round stands.
-func (l *asking) saved(m closing.Manifest) {
+func (l *asking) saved(m closing.Manifest, backups ...closing.Backup) {
 	l.t.Helper()
+	var err error
+	m.Backups, err = record.PutList(l.ctx(), l.folder(), backups...)
+	l.must(err)
+	for _, b := range backups {
+		if b.As == closing.NotSaved {
+			m.Failed++
+		}
+	}
 	m.Round, m.Digest = l.in.Run.Round, l.in.Run.Digest
-	_, err := l.folder().PutManifest(l.ctx(), m)
+	_, err = l.folder().PutManifest(l.ctx(), m)
 	l.must(err)
 }
 

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"fmt"
 	"html"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func certificate(r closing.Report) []byte {
 		p.raw("</pre>")
 	}
 	p.plan(r.Plan)
-	p.manifest(r.Manifest)
+	p.manifest(r)
 	var rows [][]string
 	for _, d := range r.Decisions {
 		rows = append(rows, []string{stamp(&d.At), string(d.Verdict), d.Person, d.Reason})
@@ -137,7 +138,8 @@ func (p *page) plan(plan *closing.Plan) {
 }
 
 // manifest is what was saved.
-func (p *page) manifest(m *closing.Manifest) {
+func (p *page) manifest(r closing.Report) {
+	m := r.Manifest
 	if m == nil {
 		return
 	}
@@ -145,10 +147,11 @@ func (p *page) manifest(m *closing.Manifest) {
 		p.table("Saved", nil, [][]string{{"Nothing was saved", m.Skipped}})
 	}
 	var rows [][]string
-	for _, part := range [][]closing.Saved{m.Exported, m.Described} {
-		for _, s := range part {
-			rows = append(rows, []string{s.Name, strconv.Itoa(len(s.ARNs)), strconv.FormatInt(s.Bytes, 10), s.SHA256})
-		}
+	for _, s := range r.Objects {
+		rows = append(rows, []string{s.Name, strconv.Itoa(s.N), strconv.FormatInt(s.Bytes, 10), s.SHA256})
+	}
+	if more := m.Objects.N - len(rows); more > 0 {
+		rows = append(rows, []string{fmt.Sprintf("and %d more, in lists/%s.jsonl", more, m.Objects.SHA256)})
 	}
 	p.table("Saved", []string{"Object", "Assets", "Bytes", "SHA-256"}, rows)
 	rows = nil
@@ -157,8 +160,11 @@ func (p *page) manifest(m *closing.Manifest) {
 	}
 	p.table("Cannot be saved", []string{"What", "Why"}, rows)
 	rows = nil
-	for _, f := range m.Failed {
+	for _, f := range r.Unsaved {
 		rows = append(rows, []string{f.ARN, f.Code, f.Message})
+	}
+	if more := m.Failed - len(rows); more > 0 {
+		rows = append(rows, []string{fmt.Sprintf("and %d more, in lists/%s.jsonl", more, m.Backups.SHA256)})
 	}
 	p.table("Could not be saved", []string{"Asset", "Error", "Message"}, rows)
 }

@@ -12,10 +12,11 @@ func TestCertificate(t *testing.T) {
 	t.Parallel()
 	got := string(certificate(closing.Report{
 		FirstLine: closing.FirstLine(true), AccountID: "222233334444",
-		Request:      &closing.Request{Reason: "<script>alert(1)</script>"},
-		Decisions:    []closing.Decision{{Person: "ann", Verdict: closing.Approve}},
-		Acts:         []closing.Act{{Operation: "ec2:DeleteVpc", RequestID: "r-1"}, {Operation: "ec2:DeleteSubnet"}},
-		Manifest:     &closing.Manifest{Exported: []closing.Saved{{Name: "backup/us-east-1/1.qs", SHA256: "abc"}}, Failed: []closing.Unsaved{{ARN: "arn:broken"}}},
+		Request:   &closing.Request{Reason: "<script>alert(1)</script>"},
+		Decisions: []closing.Decision{{Person: "ann", Verdict: closing.Approve}},
+		Acts:      []closing.Act{{Operation: "ec2:DeleteVpc", RequestID: "r-1"}, {Operation: "ec2:DeleteSubnet"}},
+		Manifest:  &closing.Manifest{Exported: 1, Failed: 1},
+		Objects:   []closing.Saved{{Name: "backup/us-east-1/1.qs", SHA256: "abc"}}, Unsaved: []closing.Unsaved{{ARN: "arn:broken"}},
 		Consequences: closing.Consequences(closing.Material{Subscription: &closing.Subscription{}}),
 	}))
 	for _, want := range []string{

@@ -72,20 +72,28 @@ func (c *committing) readManifest(ctx context.Context) error {
 		return fmt.Errorf("read what was saved: %w", err)
 	}
 	c.manifest = &m
-	there := map[string]bool{kindPeople: true}
-	for _, a := range c.retake.Material.Assets {
-		there[a.ARN] = true
+	if m.Failed == 0 {
+		return nil
 	}
+	there := map[string]bool{}
 	for _, v := range c.retake.Material.VPCConnections {
 		there[v.ARN] = true
 	}
-	for _, f := range m.Failed {
-		if there[f.ARN] {
-			c.retake.Material.Unsaved = append(c.retake.Material.Unsaved, f)
-		}
+	folder := c.folder(c.in)
+	unsaved := record.NewSorter[closing.Unsaved](folder, nil)
+	defer unsaved.Close()
+	err = closing.Join(record.List[closing.Asset](ctx, folder, c.retake.Material.Assets), record.List[closing.Backup](ctx, folder, m.Backups),
+		func(a *closing.Asset, b *closing.Backup) error {
+			if b == nil || b.As != closing.NotSaved || a == nil && !there[b.ARN] {
+				return nil
+			}
+			return unsaved.Add(closing.Unsaved{ARN: b.ARN, Code: b.Code, Message: b.Message})
+		})
+	if err != nil {
+		return err
 	}
-	c.retake.Material.Sort()
-	return nil
+	c.retake.Material.Unsaved, err = unsaved.List(ctx, nil)
+	return err
 }
 
 // beforeCommit: right before the seal.
@@ -133,7 +141,7 @@ func (c *committing) closable(context.Context) error {
 
 // saved refuses a plan of which an asset is missing in the manifest: neither saved, nor impossible to save, nor failed. What was
 // skipped, people saw in the plan.
-func (c *committing) saved(context.Context) error {
+func (c *committing) saved(ctx context.Context) error {
 	m := c.manifest
 	if m == nil {
 		return closing.Errorf(closing.RecordInvalid, "what was saved of round %d is not in the record; nothing was touched", c.in.Run.Round).
@@ -142,23 +150,25 @@ func (c *committing) saved(context.Context) error {
 	if m.Skipped != "" && m.Skipped == c.gate.plan.Material.NotSaved {
 		return nil
 	}
-	covered := m.Covers()
-	for _, a := range c.gate.plan.Material.Assets {
-		if !covered[a.ARN] {
+	folder := c.folder(c.in)
+	return closing.Join(record.List[closing.Asset](ctx, folder, c.gate.plan.Material.Assets), record.List[closing.Backup](ctx, folder, m.Backups),
+		func(a *closing.Asset, b *closing.Backup) error {
+			if a == nil || b != nil {
+				return nil
+			}
 			return closing.Errorf(closing.RecordInvalid, "the manifest of round %d does not say what became of %s; nothing was touched", c.in.Run.Round, a.ARN).
-				WithHint("look at who wrote %s, then start a fresh run", c.folder(c.in).Key(record.ManifestName(c.in.Run.Round)))
-		}
-	}
-	return nil
+				WithHint("look at who wrote %s, then start a fresh run", folder.Key(record.ManifestName(c.in.Run.Round)))
+		})
 }
 
 // asApproved objects to what is new or changed. What has merely disappeared does not matter: there is less to destroy than was
 // approved.
-func (c *committing) asApproved(context.Context) error {
-	if drift := closing.Drift(c.gate.plan.Material, c.retake.Material); len(drift) > 0 {
-		return objection{Drifted, differences(drift)}
+func (c *committing) asApproved(ctx context.Context) error {
+	found, err := drift(ctx, c.folder(c.in), c.gate.plan.Material, c.retake.Material, false)
+	if err == nil && found.N > 0 {
+		return objection{Drifted, differences(found)}
 	}
-	return nil
+	return err
 }
 
 // recent objects to approvals and to an inventory that are too old. A person decides once in a round, so that it takes another round

@@ -12,7 +12,7 @@ import (
 )
 
 // approved is a run that is approved and cooled off, and whose account was just taken again as change makes it.
-func approved(t *testing.T, change func(*closing.Plan), faults ...emulator.Fault) *asking {
+func approved(t *testing.T, change func(*facts), faults ...emulator.Fault) *asking {
 	t.Helper()
 	l := newAsking(t, "", faults...)
 	l.approve(change)
@@ -20,7 +20,7 @@ func approved(t *testing.T, change func(*closing.Plan), faults ...emulator.Fault
 }
 
 // approve asks, approves, cools off and retakes.
-func (l *asking) approve(change func(*closing.Plan)) {
+func (l *asking) approve(change func(*facts)) {
 	l.t.Helper()
 	_, err := l.ask()
 	l.must(err)
@@ -29,17 +29,17 @@ func (l *asking) approve(change func(*closing.Plan)) {
 	l.plan(record.RetakeName(l.in.Run.Round), change)
 }
 
-func same(*closing.Plan) {}
+func same(*facts) {}
 
-func oneMoreUser(p *closing.Plan) {
-	p.Material.Users = append(p.Material.Users, closing.User{Namespace: "default", ARN: "arn:user/eve"})
+func oneMoreUser(p *facts) {
+	p.listed = append(p.listed, closing.Asset{ARN: "arn:user/eve", Kind: kindUser, Region: "us-east-1"})
 }
 
-func oneUserLess(p *closing.Plan) { p.Material.Users = p.Material.Users[:1] }
+func oneUserLess(p *facts) { p.listed = p.listed[:2] }
 
 func TestCommit(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*closing.Plan){"unchanged": same, "one user less": oneUserLess} {
+	for name, change := range map[string]func(*facts){"unchanged": same, "one user less": oneUserLess} {
 		l := approved(t, change)
 		result, err := l.commit()
 		l.wants(Committed, result, err)
@@ -128,7 +128,7 @@ func TestDriftedRounds(t *testing.T) {
 	l := newAsking(t, "")
 	for round := 1; round < closing.MaxRounds; round++ {
 		before := l.in.Run.Digest
-		drift := func(p *closing.Plan) { p.Material.Users[0].Role = strings.Repeat("x", round) }
+		drift := func(p *facts) { p.listed[1].Role = strings.Repeat("x", round) }
 		l.approve(drift)
 		result, err := l.commit()
 		l.wants(Drifted, result, err)
@@ -137,7 +137,7 @@ func TestDriftedRounds(t *testing.T) {
 			t.Errorf("after round %d the run is %+v", round, run)
 		}
 		plan, err := l.folder().Plan(l.ctx(), record.PlanName(run.Round), run.Round)
-		if err != nil || plan.Digest != run.Digest || plan.Material.Users[0].Role != strings.Repeat("x", round) {
+		if err != nil || plan.Digest != run.Digest || plan.Material.Contents[2].Role != strings.Repeat("x", round) {
 			t.Errorf("the plan of round %d is %+v, %v", run.Round, plan, err)
 		}
 		if result.Remaining.Total != 1 || !strings.Contains(result.Remaining.String(), "changed user arn:user/ann") {
@@ -173,7 +173,7 @@ func TestDriftIsRepeatable(t *testing.T) {
 // Ensure that an account that is no longer closable is not committed, drift or no drift.
 func TestCommitBlocked(t *testing.T) {
 	t.Parallel()
-	l := approved(t, func(p *closing.Plan) {
+	l := approved(t, func(p *facts) {
 		oneMoreUser(p)
 		p.Observed.Blockers = []closing.Blocker{{Code: closing.Blocked, Message: "i-1 runs in vpc-1", Paste: `{"vpc": "keep"}`}}
 	})
@@ -229,7 +229,7 @@ func TestCommitAge(t *testing.T) {
 		t.Parallel()
 		l := newAsking(t, "")
 		notBefore := l.now.Add(30 * 24 * time.Hour)
-		wait := func(p *closing.Plan) { p.Material.NotBefore = &notBefore }
+		wait := func(p *facts) { p.Material.NotBefore = &notBefore }
 		l.in.Run.Round = 2
 		l.in.Run.Digest = l.plan(record.PlanName(2), wait).Digest
 		_, err := l.ask()

@@ -428,7 +428,7 @@ func (u *unsubscribing) saved(ctx context.Context) error {
 }
 
 // asApproved is the guard "stale-commit".
-func (u *unsubscribing) asApproved(context.Context) error {
+func (u *unsubscribing) asApproved(ctx context.Context) error {
 	if u.retaken == nil {
 		return nil
 	}
@@ -444,9 +444,13 @@ func (u *unsubscribing) asApproved(context.Context) error {
 			mine.Status = u.plan.Subscription.Status
 		}
 	}
-	if drift := differences(closing.Drift(u.plan, now)); drift.Total > 0 {
+	found, err := drift(ctx, u.folder, u.plan, now, false)
+	if err != nil {
+		return err
+	}
+	if found.N > 0 {
 		return closing.Errorf(closing.Stale, "account %s is not as it was approved, and the commit is from %s; the subscription is still there: %s",
-			u.plan.AccountID, u.commit.At.Format(time.RFC3339), drift).
+			u.plan.AccountID, u.commit.At.Format(time.RFC3339), differences(found)).
 			WithHint("start a fresh run, which asks again")
 	}
 	return nil

@@ -1,21 +1,13 @@
 package step
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"path"
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/quicksight"
 
 	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
@@ -39,21 +31,27 @@ func ExportAssets(env Env) Handler {
 			return in.done("", ListOf()), err // nil: an earlier call of this step is through
 		}
 		x := &exporting{Env: env, in: in, folder: folder, plan: g.plan.Material}
+		defer x.close()
 		if err := x.resume(ctx); err != nil {
 			return Result{}, err
 		}
 		working := x.work(ctx)
-		if err := errors.Join(working, folder.PutExport(ctx, in.Run.Round, x.export)); err != nil {
-			return Result{}, err
-		}
-		if left := x.left(); len(left) > 0 {
+		left := x.left()
+		if working != nil || len(left) > 0 {
+			if err := errors.Join(working, x.keep(ctx)); err != nil {
+				return Result{}, err
+			}
 			remaining := ListOf(left...)
 			if err := in.overdue(clock.Now(ctx), env.Config.ExportBudget, remaining); err != nil {
 				return Result{}, err
 			}
 			return in.waiting(15*time.Second, time.Minute, remaining, ListOf()), nil
 		}
-		if _, err := folder.PutManifest(ctx, x.manifest(clock.Now(ctx))); err != nil {
+		m, err := x.manifest(ctx)
+		if err == nil {
+			_, err = folder.PutManifest(ctx, m)
+		}
+		if err != nil {
 			return Result{}, fmt.Errorf("write the manifest of round %d: %w", in.Run.Round, err)
 		}
 		return in.done("", ListOf()), nil
@@ -68,31 +66,39 @@ type exporting struct {
 	plan   closing.Material
 	target aws.Config
 	export
+	backups *record.Sorter[closing.Backup]
+	objects *record.Sorter[closing.Saved]
 }
 
 // export is how far the round has come, as the record keeps it.
 type export struct {
-	Kept         []closing.Saved    `json:"kept,omitempty"` // by an earlier round
-	Jobs         []exportJob        `json:"jobs,omitempty"`
-	Descriptions []assetDescription `json:"descriptions,omitempty"`
-	Failed       []closing.Unsaved  `json:"failed,omitempty"`
+	Bundled   queue             `json:"bundled"`
+	Described queue             `json:"described"`
+	Jobs      []exportJob       `json:"jobs,omitempty"`   // that are to be started, or run
+	Number    int               `json:"number,omitempty"` // of the last job
+	Backups   []closing.ListRef `json:"backups,omitempty"`
+	Objects   []closing.ListRef `json:"objects,omitempty"`
 }
 
-// assetDescription is one asset that is saved as QuickSight describes it.
-type assetDescription struct {
-	Asset  closing.Asset     `json:"asset"`
-	Saved  *closing.Saved    `json:"saved,omitempty"`
-	Failed []closing.Unsaved `json:"failed,omitempty"`
+// queue is what is to be saved in one way.
+type queue struct {
+	List closing.ListRef `json:"list"` // of errand
+	Next int             `json:"next"` // how many have been taken from it
 }
 
-func (d assetDescription) done() bool { return d.Saved != nil || d.Failed != nil }
+func (q queue) left() int { return q.List.N - q.Next }
 
-const (
-	// exportReserve is what this step leaves of its invocation, for the call that is under way and for writing.
-	exportReserve = 90 * time.Second
-	// descriptionLanes is how many descriptions are read at a time.
-	descriptionLanes = 4
-)
+// errand is one asset that is to be saved, in the order in which bundles can be imported.
+type errand struct {
+	closing.Asset
+	Rank int `json:"rank"`
+}
+
+// Key orders errands by region, then by rank.
+func (e errand) Key() string { return fmt.Sprintf("%s\x00%d\x00%s", e.Region, e.Rank, e.ARN) }
+
+// exportReserve is what this step leaves of its invocation, for the call that is under way and for writing.
+const exportReserve = 90 * time.Second
 
 // exportPolicy is what a session of this step may do: nothing that changes the account.
 func exportPolicy() Policy {
@@ -102,93 +108,139 @@ func exportPolicy() Policy {
 // resume goes on with the round's export, or begins it.
 func (x *exporting) resume(ctx context.Context) error {
 	err := x.folder.Export(ctx, x.in.Run.Round, &x.export)
-	if err == nil || !errors.Is(err, record.ErrNotFound) {
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
 		return err
 	}
-	if x.plan.NotSaved != "" || x.plan.Subscription == nil {
-		return nil // nothing is to be saved, as the approver saw; or there is nothing
+	x.backups, x.objects = record.NewSorter[closing.Backup](x.folder, x.Backups), record.NewSorter[closing.Saved](x.folder, x.Objects)
+	if err == nil || x.plan.NotSaved != "" || x.plan.Subscription == nil {
+		return nil // it is under way; or nothing is to be saved, as the approver saw; or there is nothing
 	}
-	saved, err := x.savedBefore(ctx)
+	return x.begin(ctx)
+}
+
+func (x *exporting) close() {
+	if x.backups != nil {
+		x.backups.Close()
+		x.objects.Close()
+	}
+}
+
+// keep keeps the export as far as it has come.
+func (x *exporting) keep(ctx context.Context) error {
+	var backups, objects error
+	x.Backups, backups = x.backups.Save(ctx)
+	x.Objects, objects = x.objects.Save(ctx)
+	if err := errors.Join(backups, objects); err != nil {
+		return err
+	}
+	return x.folder.PutExport(ctx, x.in.Run.Round, x.export)
+}
+
+// begin sorts the plan's assets by how they are saved.
+func (x *exporting) begin(ctx context.Context) error {
+	bundled, described := record.NewSorter[errand](x.folder, nil), record.NewSorter[errand](x.folder, nil)
+	defer bundled.Close()
+	defer described.Close()
+	sort := func(a closing.Asset) error {
+		switch how := savings[a.Kind]; {
+		case a.Kind == kindUser, a.Kind == kindGroup: // together, as people
+			return nil
+		case how.bundled > 0 && x.plan.Subscription.Edition != "STANDARD": // which exports nothing
+			return bundled.Add(errand{a, how.bundled})
+		case how.described != "" || a.Kind == kindPeople:
+			return described.Add(errand{a, 0})
+		default:
+			return x.backups.Add(closing.Backup{ARN: a.ARN, Kind: a.Kind, Region: a.Region, Updated: a.Updated, As: closing.NotPossible})
+		}
+	}
+	before, stale, err := x.savedBefore(ctx)
 	if err != nil {
 		return err
 	}
-	var bundled []closing.Asset
-	for _, a := range x.everything() {
-		how := savings[a.Kind]
+	err = closing.Join(x.assets(ctx), record.List[closing.Backup](ctx, x.folder, before.Backups), func(a *closing.Asset, b *closing.Backup) error {
 		switch {
-		case saved[a.ARN]:
-		case how.bundled > 0 && x.plan.Subscription.Edition != "STANDARD": // which exports nothing
-			bundled = append(bundled, a)
-		case how.described != "" || a.Kind == kindPeople:
-			x.Descriptions = append(x.Descriptions, assetDescription{Asset: a})
+		case a == nil:
+			return nil
+		case b != nil && b.Object != "" && !stale[b.Object]:
+			return x.backups.Add(*b)
+		default:
+			return sort(*a)
 		}
-	}
-	slices.SortStableFunc(bundled, func(a, b closing.Asset) int {
-		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(savings[a.Kind].bundled, savings[b.Kind].bundled), cmp.Compare(a.ARN, b.ARN))
 	})
-	for len(bundled) > 0 {
-		n := 0
-		for n < len(bundled) && n < mostPerBundle && bundled[n].Region == bundled[0].Region {
-			n++
+	if err != nil {
+		return err
+	}
+	for object, err := range record.List[closing.Saved](ctx, x.folder, before.Objects) {
+		if err == nil && !stale[object.Name] {
+			err = x.objects.Add(object)
 		}
-		x.queue(bundled[0].Region, arnsOf(bundled[:n]))
-		bundled = bundled[n:]
+		if err != nil {
+			return err
+		}
 	}
-	return nil
-}
-
-// everything is what of the plan may be saved: its assets, its VPC connections, and the people.
-func (x *exporting) everything() []closing.Asset {
-	all := slices.Clone(x.plan.Assets)
 	for _, c := range x.plan.VPCConnections {
-		all = append(all, closing.Asset{ARN: c.ARN, Kind: kindVPCConnection, Region: c.Region})
+		if err := sort(closing.Asset{ARN: c.ARN, Kind: kindVPCConnection, Region: c.Region}); err != nil {
+			return err
+		}
 	}
-	if len(x.plan.Users) > 0 {
-		all = append(all, closing.Asset{ARN: kindPeople, Kind: kindPeople, Region: x.plan.IdentityRegion})
+	if x.plan.Count(kindUser)+x.plan.Count(kindGroup) > 0 {
+		if err := sort(closing.Asset{ARN: kindPeople, Kind: kindPeople, Region: x.plan.IdentityRegion}); err != nil {
+			return err
+		}
 	}
-	return all
+	if x.Bundled.List, err = bundled.List(ctx, nil); err != nil {
+		return err
+	}
+	x.Described.List, err = described.List(ctx, nil)
+	return err
 }
 
-// savedBefore keeps those bundles and descriptions of the round before whose every asset is as it was, and tells which assets
-// they hold. What QuickSight gives no time of change for is read again.
-func (x *exporting) savedBefore(ctx context.Context) (map[string]bool, error) {
-	saved := map[string]bool{}
+// assets are the plan's.
+func (x *exporting) assets(ctx context.Context) iter.Seq2[closing.Asset, error] {
+	return record.List[closing.Asset](ctx, x.folder, x.plan.Assets)
+}
+
+// rest is what has not been taken from a queue.
+func (x *exporting) rest(ctx context.Context, q queue) iter.Seq2[errand, error] {
+	return func(yield func(errand, error) bool) {
+		if q.left() == 0 {
+			return
+		}
+		n := 0
+		for e, err := range record.List[errand](ctx, x.folder, q.List) {
+			if n++; (err != nil || n > q.Next) && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// savedBefore is the manifest of the round before, where there is one, and which of its objects hold an asset that is not as it was. What
+// QuickSight gives no time of change for is read again.
+func (x *exporting) savedBefore(ctx context.Context) (before closing.Manifest, stale map[string]bool, err error) {
 	round := x.in.Run.Round - 1
 	if round == 0 {
-		return saved, nil
+		return before, nil, nil
 	}
 	plan, err := x.folder.Plan(ctx, record.PlanName(round), round)
 	if err != nil {
-		return nil, fmt.Errorf("read the plan of round %d: %w", round, err)
+		return before, nil, fmt.Errorf("read the plan of round %d: %w", round, err)
 	}
-	before, err := x.folder.Manifest(ctx, round, plan.Digest)
+	before, err = x.folder.Manifest(ctx, round, plan.Digest)
 	if errors.Is(err, record.ErrNotFound) {
-		return saved, nil
+		return closing.Manifest{}, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return before, nil, err
 	}
-	updated := map[string]time.Time{}
-	for _, a := range plan.Material.Assets {
-		if a.Updated != nil {
-			updated[a.ARN] = *a.Updated
+	stale = map[string]bool{}
+	err = closing.Join(x.assets(ctx), record.List[closing.Backup](ctx, x.folder, before.Backups), func(a *closing.Asset, b *closing.Backup) error {
+		if b != nil && (a == nil || a.Updated == nil || b.Updated == nil || !a.Updated.Equal(*b.Updated)) {
+			stale[b.Object] = true
 		}
-	}
-	same := map[string]bool{}
-	for _, a := range x.plan.Assets {
-		was, known := updated[a.ARN]
-		same[a.ARN] = known && a.Updated != nil && a.Updated.Equal(was)
-	}
-	for _, s := range slices.Concat(before.Exported, before.Described) {
-		if slices.ContainsFunc(s.ARNs, func(arn string) bool { return !same[arn] }) {
-			continue
-		}
-		x.Kept = append(x.Kept, s)
-		for _, arn := range s.ARNs {
-			saved[arn] = true
-		}
-	}
-	return saved, nil
+		return nil
+	})
+	return before, stale, err
 }
 
 // work looks after the jobs that run, starts as many as may run, and reads descriptions, for as long as the invocation lasts.
@@ -211,161 +263,80 @@ func (x *exporting) work(ctx context.Context) error {
 	return x.describe(ctx)
 }
 
-// describe reads the descriptions that are missing.
-func (x *exporting) describe(ctx context.Context) error {
-	var missing []*assetDescription
-	for i := range x.Descriptions {
-		if !x.Descriptions[i].done() {
-			missing = append(missing, &x.Descriptions[i])
+// left names what is still to be saved.
+func (x *exporting) left() []string {
+	var left []string
+	for _, j := range x.Jobs {
+		left = append(left, fmt.Sprintf("the export of %d assets in %s", len(j.Assets), j.Region))
+	}
+	if n := x.Bundled.left(); n > 0 {
+		left = append(left, fmt.Sprintf("the export of %d more assets", n))
+	}
+	if n := x.Described.left(); n > 0 {
+		left = append(left, fmt.Sprintf("the description of %d assets", n))
+	}
+	return left
+}
+
+// saved notes that assets are in an object.
+func (x *exporting) saved(object closing.Saved, as closing.BackupKind, assets ...closing.Asset) error {
+	for _, a := range assets {
+		if err := x.backups.Add(closing.Backup{ARN: a.ARN, Kind: a.Kind, Region: a.Region, Updated: a.Updated, As: as, Object: object.Name}); err != nil {
+			return err
 		}
 	}
-	for batch := range slices.Chunk(missing, 4*descriptionLanes) {
-		if clock.Remaining(ctx) < exportReserve {
-			return nil
-		}
-		if err := clock.Each(ctx, descriptionLanes, batch, x.describeOne); err != nil {
+	return x.objects.Add(object)
+}
+
+// failed notes that assets could not be saved.
+func (x *exporting) failed(code, message string, assets ...closing.Asset) error {
+	for _, a := range assets {
+		err := x.backups.Add(closing.Backup{ARN: a.ARN, Kind: a.Kind, Region: a.Region, Updated: a.Updated, As: closing.NotSaved, Code: code, Message: message})
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// describeOne reads and keeps one description, or says how QuickSight refused.
-func (x *exporting) describeOne(ctx context.Context, d *assetDescription) error {
-	a := d.Asset
-	name, arns := path.Join("backup", a.Region, a.Kind+"."+resourceOf(a.ARN)+".json"), []string{a.ARN}
-	var body []byte
-	var err error
-	if a.Kind == kindPeople {
-		name = "backup/people.json"
-		body, arns, err = x.people(ctx)
-	} else {
-		body, err = describedAt(ctx, x.target, x.plan.AccountID, a.Region, descriptionPath(a))
-	}
-	switch r := refusalOf(err); r.kind {
-	case accepted:
-	case deniedByIdentity, otherwise:
-		return unreadable(err, "quicksight:Describe… of "+a.ARN, a.Region)
-	default:
-		for _, arn := range arns {
-			d.Failed = append(d.Failed, closing.Unsaved{ARN: arn, Code: r.code, Message: err.Error()})
-		}
-		return nil
-	}
-	if err := x.folder.PutBackup(ctx, name, "application/json", bytes.NewReader(body)); err != nil {
-		return err
-	}
-	sum := sha256.Sum256(body)
-	d.Saved = &closing.Saved{Name: name, Region: a.Region, SHA256: hex.EncodeToString(sum[:]), Bytes: int64(len(body)), ARNs: arns}
-	return nil
-}
-
-// kindPeople stands for users, groups and who is in which, which are saved as one description.
-const kindPeople = "people"
-
-// group is one group as it is saved.
-type group struct {
-	Namespace string   `json:"namespace"`
-	Name      string   `json:"name"`
-	Members   []string `json:"members"`
-}
-
-// people are the users and groups of the plan, with a call for each group and page of its members.
-func (x *exporting) people(ctx context.Context) (body []byte, arns []string, err error) {
-	arns = []string{kindPeople}
-	saved := struct {
-		Users  []closing.User `json:"users"`
-		Groups []group        `json:"groups"`
-	}{Users: x.plan.Users, Groups: []group{}}
-	for _, a := range x.plan.Assets {
-		if a.Kind == kindGroup {
-			arns = append(arns, a.ARN)
-		}
-	}
-	for _, a := range x.plan.Assets {
-		if a.Kind != kindGroup {
-			continue
-		}
-		parts := idParts(a.ARN)
-		g := group{Namespace: parts[0], Name: parts[len(parts)-1], Members: []string{}}
-		pages := quicksight.NewListGroupMembershipsPaginator(quickSightIn(x.target, a.Region), &quicksight.ListGroupMembershipsInput{
-			AwsAccountId: &x.plan.AccountID, Namespace: &g.Namespace, GroupName: &g.Name, MaxResults: &mostPerPage,
-		})
-		if err := readPages(ctx, pages, func(p *quicksight.ListGroupMembershipsOutput) {
-			for _, m := range p.GroupMemberList {
-				g.Members = append(g.Members, aws.ToString(m.MemberName))
-			}
-		}); err != nil {
-			return nil, arns, err
-		}
-		saved.Groups = append(saved.Groups, g)
-	}
-	body, err = json.MarshalIndent(saved, "", "  ")
-	return body, arns, err
-}
-
-// left names what is still to be saved.
-func (x *exporting) left() []string {
-	var left []string
-	for _, j := range x.Jobs {
-		if j.Status == jobQueued || j.Status == jobRunning {
-			left = append(left, fmt.Sprintf("the export of %d assets in %s", len(j.ARNs), j.Region))
-		}
-	}
-	for _, d := range x.Descriptions {
-		if !d.done() {
-			left = append(left, "the description of "+d.Asset.ARN)
-		}
-	}
-	return left
-}
-
 // manifest is what came of the round.
-func (x *exporting) manifest(now time.Time) closing.Manifest {
+func (x *exporting) manifest(ctx context.Context) (closing.Manifest, error) {
 	m := closing.Manifest{
-		Round: x.in.Run.Round, Digest: x.in.Run.Digest, At: now, Skipped: x.plan.NotSaved, Impossible: x.impossible(), Failed: slices.Clone(x.Failed),
+		Round: x.in.Run.Round, Digest: x.in.Run.Digest, At: clock.Now(ctx), Skipped: x.plan.NotSaved, Impossible: x.impossible(),
 	}
-	for _, s := range x.Kept {
-		if path.Ext(s.Name) == bundleExtension {
-			m.Exported = append(m.Exported, s)
-		} else {
-			m.Described = append(m.Described, s)
+	var err error
+	m.Backups, err = x.backups.List(ctx, func(b closing.Backup) {
+		switch b.As {
+		case closing.InBundle:
+			m.Exported++
+		case closing.InDescription:
+			m.Described++
+		case closing.NotSaved:
+			m.Failed++
+		case closing.NotPossible:
 		}
+	})
+	if err != nil {
+		return m, err
 	}
-	for _, j := range x.Jobs {
-		if j.Saved != nil {
-			m.Exported = append(m.Exported, *j.Saved)
-		}
-	}
-	for _, d := range x.Descriptions {
-		m.Failed = append(m.Failed, d.Failed...)
-		if d.Saved != nil {
-			m.Described = append(m.Described, *d.Saved)
-		}
-	}
-	slices.SortFunc(m.Failed, func(a, b closing.Unsaved) int { return cmp.Compare(a.ARN, b.ARN) })
-	return m
+	m.Objects, err = x.objects.List(ctx, nil)
+	return m, err
 }
 
 // impossible is what of the plan no API gives out.
 func (x *exporting) impossible() []closing.Impossible {
 	var out []closing.Impossible
-	kinds := map[string][]string{}
-	for _, a := range x.plan.Assets {
-		kinds[a.Kind] = append(kinds[a.Kind], a.ARN)
+	say := func(n int, what, why string) {
+		if n > 0 {
+			out = append(out, closing.Impossible{What: fmt.Sprintf(what, n), Why: why})
+		}
 	}
-	if n := len(kinds["dataset"]); n > 0 {
-		out = append(out, closing.Impossible{What: fmt.Sprintf("the data in SPICE of %d datasets", n), Why: "QuickSight exports definitions, not rows"})
-	}
-	if n := len(kinds["datasource"]); n > 0 {
-		out = append(out, closing.Impossible{What: fmt.Sprintf("the credentials of %d data sources", n), Why: "QuickSight gives out no passwords"})
-	}
-	if n := len(x.plan.Users); n > 0 {
-		out = append(out, closing.Impossible{What: fmt.Sprintf("the sign-in of %d users", n), Why: "QuickSight gives out no passwords; they are invited again"})
-	}
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		if how, ok := savings[kind]; kind != kindGroup && (!ok || how.bundled == 0 && how.described == "") {
-			out = append(out, closing.Impossible{What: fmt.Sprintf("%d × %s", len(kinds[kind]), kind), Why: "QuickSight neither exports nor describes it", ARNs: kinds[kind]})
+	say(x.plan.Count(kindDataset), "the data in SPICE of %d datasets", "QuickSight exports definitions, not rows")
+	say(x.plan.Count("datasource"), "the credentials of %d data sources", "QuickSight gives out no passwords")
+	say(x.plan.Count(kindUser), "the sign-in of %d users", "QuickSight gives out no passwords; they are invited again")
+	for _, k := range allKinds {
+		if how := savings[k.kind]; k.kind != kindGroup && how.bundled == 0 && how.described == "" {
+			say(x.plan.Count(k.kind), "%d × "+k.kind, "QuickSight neither exports nor describes it")
 		}
 	}
 	for _, n := range x.plan.NotReadable {

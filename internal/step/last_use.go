@@ -33,13 +33,13 @@ type use struct {
 
 // listUses adds a look at CloudTrail for each region that holds anything, once that is known.
 func (inv *inventory) listUses() {
-	if inv.Uses != nil || len(inv.remaining()) > 0 {
+	if inv.Uses != nil || !inv.allRead() || !inv.Datasets.Read {
 		return
 	}
 	inv.Uses = []use{}
 	var regions []string
 	for _, l := range inv.Lists {
-		if len(l.Assets) > 0 {
+		if l.N > 0 {
 			regions = append(regions, l.Region)
 		}
 	}

@@ -50,10 +50,13 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 		line("Reason: %q", request.Reason)
 	}
 	line("Round: %d of at most %d", ask.Round, closing.MaxRounds)
-	if len(ask.Difference) > 0 {
+	if ask.Difference.N > 0 {
 		line("The account is not as it was approved in the round before:")
-		for _, d := range differences(ask.Difference).Items {
+		for _, d := range ask.Difference.First {
 			line("  %s", d)
+		}
+		if more := ask.Difference.N - len(ask.Difference.First); more > 0 {
+			line("  and %d more", more)
 		}
 	}
 	line("What would be destroyed:")
@@ -78,15 +81,6 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 	return b.String()
 }
 
-// differences lists what an account has and a plan had not.
-func differences(drift []closing.Difference) List {
-	texts := make([]string, 0, len(drift))
-	for _, d := range drift {
-		texts = append(texts, d.String())
-	}
-	return ListOf(texts...)
-}
-
 // destroyed counts what a plan destroys, a line for each kind.
 func destroyed(m closing.Material) []string {
 	var lines []string
@@ -99,10 +93,9 @@ func destroyed(m closing.Material) []string {
 		lines = append(lines, "the account's subscription, identity region "+m.IdentityRegion)
 	}
 	count(len(m.Namespaces), "namespace")
-	count(len(m.Users), "user")
 	kinds := map[string]int{}
-	for _, a := range m.Assets {
-		kinds[a.Kind]++
+	for _, c := range m.Contents {
+		kinds[c.Kind] += c.N
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		count(kinds[kind], kind)

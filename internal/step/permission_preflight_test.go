@@ -90,7 +90,7 @@ func TestMutatingActions(t *testing.T) {
 
 func TestAdministratorEvidence(t *testing.T) {
 	t.Parallel()
-	users := []closing.User{
+	users := []closing.Asset{
 		{Name: "ana", ARN: "arn:aws:quicksight:us-east-1:222233334444:user/default/ana", Role: "ADMIN"},
 		{Name: "ops/kim", Role: "ADMIN_PRO"},
 		{Name: "lee", Role: "READER"},
@@ -106,8 +106,15 @@ func TestAdministratorEvidence(t *testing.T) {
 		"arn:aws:iam::222233334444:role/op":        {false},
 		"arn:aws:iam::222233334444:root":           {false},
 	} {
+		var found administrators
+		for _, u := range users {
+			found.note(u, starter)
+		}
+		if found.N != 2 {
+			t.Errorf("%d administrators, want 2", found.N)
+		}
 		var got []bool
-		for _, e := range administratorEvidence(starter, users) {
+		for _, e := range found.evidence(starter) {
 			got = append(got, e.For)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/quicksight/types"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // listing is what is read of one kind in one region.
@@ -17,10 +19,13 @@ type listing struct {
 	Region      string                  `json:"region"`
 	Of          string                  `json:"of,omitempty"` // the namespace or the dataset, for kinds that are listed for each
 	Read        bool                    `json:"read"`
-	Assets      []closing.Asset         `json:"assets,omitempty"`
+	N           int                     `json:"n,omitempty"` // assets
 	Connections []closing.VPCConnection `json:"connections,omitempty"`
 	Refused     string                  `json:"refused,omitempty"` // AWS's error code where it refused
 	Closed      bool                    `json:"closed,omitempty"`  // the region as a whole refuses, not the kind
+
+	assets *record.Sorter[closing.Asset] // where they go
+	err    error                         // of assets
 }
 
 // add notes one asset.
@@ -28,7 +33,8 @@ func (l *listing) add(arn, name *string, updated *time.Time) {
 	if updated != nil {
 		updated = aws.Time(updated.UTC())
 	}
-	l.Assets = append(l.Assets, closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated})
+	l.N++
+	l.err = errors.Join(l.err, l.assets.Add(closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated}))
 }
 
 const (
@@ -36,6 +42,8 @@ const (
 	kindVPCConnection   = "vpc-connection"
 	kindRefreshSchedule = "refresh-schedule"
 	kindGroup           = "group"
+	kindUser            = "user"
+	kindDataset         = "dataset"
 )
 
 // assetKinds are the kinds that QuickSight has had for long, which each region is asked for.
@@ -58,7 +66,7 @@ var assetKinds = []assetKind{
 				}
 			})
 	}},
-	{"dataset", "ListDataSets", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+	{kindDataset, "ListDataSets", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListDataSetsPaginator(api, &quicksight.ListDataSetsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDataSetsOutput) {
 				for _, d := range p.DataSetSummaries {
@@ -136,14 +144,17 @@ func connection(region string, c types.VPCConnectionSummary) closing.VPCConnecti
 
 // list fills a listing. A refusal that says something about the account or the region is part of what was found; one that IAM
 // makes is an error, since the role should be allowed; and no answer at all is an error that is worth a retry.
-func (l *listing) list(ctx context.Context, target aws.Config, account string) error {
+func (l *listing) list(ctx context.Context, target aws.Config, account string, assets *record.Sorter[closing.Asset]) error {
 	api := quickSightIn(target, l.Region)
 	for _, k := range allKinds {
 		if k.kind != l.Kind {
 			continue
 		}
-		fresh := listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true}
+		fresh := listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, assets: assets}
 		err := k.list(ctx, api, &account, &fresh)
+		if fresh.err != nil {
+			return fresh.err
+		}
 		switch r := refusalOf(err); r.kind {
 		case accepted:
 		case notFound:
@@ -205,21 +216,25 @@ func listNamespaces(ctx context.Context, target aws.Config, account, region stri
 	}
 }
 
-// listUsers reads the users of a namespace.
-func listUsers(ctx context.Context, target aws.Config, account, region, namespace string) (users []closing.User, refused string, err error) {
-	pages := quicksight.NewListUsersPaginator(quickSightIn(target, region),
-		&quicksight.ListUsersInput{AwsAccountId: &account, Namespace: &namespace, MaxResults: &mostPerPage})
-	err = readPages(ctx, pages, func(p *quicksight.ListUsersOutput) {
+// readUsers reads the users of a namespace. Who may close the account is noted: an administrator.
+func (inv *inventory) readUsers(ctx context.Context, t inventoryTask, namespace string) error {
+	pages := quicksight.NewListUsersPaginator(quickSightIn(t.Target, inv.IdentityRegion),
+		&quicksight.ListUsersInput{AwsAccountId: &t.Request.AccountID, Namespace: &namespace, MaxResults: &mostPerPage})
+	var kept error
+	err := readPages(ctx, pages, func(p *quicksight.ListUsersOutput) {
 		for _, u := range p.UserList {
-			users = append(users, closing.User{Namespace: namespace, Name: aws.ToString(u.UserName), ARN: aws.ToString(u.Arn), Role: string(u.Role)})
+			user := closing.Asset{ARN: aws.ToString(u.Arn), Kind: kindUser, Region: inv.IdentityRegion, Name: aws.ToString(u.UserName), Role: string(u.Role)}
+			inv.Administrators.note(user, t.Starter)
+			kept = errors.Join(kept, inv.assets.Add(user))
 		}
 	})
 	switch r := refusalOf(err); r.kind {
 	case accepted:
-		return users, "", nil
+		return kept
 	case editionLimit, notFound, notSubscribed: // a namespace that is being deleted has no users to show
-		return nil, r.code, nil
+		inv.refused("user of namespace "+namespace, inv.IdentityRegion, r.code)
+		return kept
 	default:
-		return nil, "", unreadable(err, "quicksight:ListUsers", region)
+		return unreadable(err, "quicksight:ListUsers", inv.IdentityRegion)
 	}
 }

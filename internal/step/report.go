@@ -69,6 +69,9 @@ func (e Env) report(ctx context.Context, in Input) *reporting {
 	if p := r.Plan; p != nil {
 		read(ctx, r, fmt.Sprintf("ask-%d.json", p.Round), func(ctx context.Context) (closing.Ask, error) { return r.folder.Ask(ctx, p.Round, p.Digest) }, &r.ask)
 		read(ctx, r, record.ManifestName(p.Round), func(ctx context.Context) (closing.Manifest, error) { return r.folder.Manifest(ctx, p.Round, p.Digest) }, &r.Manifest)
+		if r.Manifest != nil {
+			r.readManifest(ctx)
+		}
 		var decisions *[]closing.Decision
 		read(ctx, r, fmt.Sprintf("decisions/%d/", p.Round), func(ctx context.Context) ([]closing.Decision, error) {
 			return r.folder.Decisions(ctx, p.Round, p.Digest)
@@ -85,6 +88,37 @@ func (e Env) report(ctx context.Context, in Input) *reporting {
 		r.Acts = *acts
 	}
 	return r
+}
+
+// readManifest reads the first of what was saved and of what could not be.
+func (r *reporting) readManifest(ctx context.Context) {
+	var objects *[]closing.Saved
+	read(ctx, r, record.ManifestName(r.Plan.Round), func(ctx context.Context) ([]closing.Saved, error) {
+		return record.First[closing.Saved](ctx, r.folder, r.Manifest.Objects, closing.MaxListed)
+	}, &objects)
+	if objects != nil {
+		r.Objects = *objects
+	}
+	if r.Manifest.Failed == 0 {
+		return
+	}
+	var unsaved *[]closing.Unsaved
+	read(ctx, r, record.ManifestName(r.Plan.Round), func(ctx context.Context) (failed []closing.Unsaved, err error) {
+		for b, err := range record.List[closing.Backup](ctx, r.folder, r.Manifest.Backups) {
+			if err != nil {
+				return nil, err
+			}
+			if b.As == closing.NotSaved {
+				if failed = append(failed, closing.Unsaved{ARN: b.ARN, Code: b.Code, Message: b.Message}); len(failed) == closing.MaxListed {
+					break
+				}
+			}
+		}
+		return failed, nil
+	}, &unsaved)
+	if unsaved != nil {
+		r.Unsaved = *unsaved
+	}
 }
 
 // read reads one part of the record and tells whether it knows now: a part that is not there is known not to be.

@@ -107,7 +107,9 @@ func (e Env) openRound(ctx context.Context, in Input) error {
 		if err != nil {
 			return fmt.Errorf("read the plan of round %d: %w", before, err)
 		}
-		ask.Difference = closing.Drift(approved.Material, g.plan.Material)
+		if ask.Difference, err = drift(ctx, e.folder(in), approved.Material, g.plan.Material, true); err != nil {
+			return fmt.Errorf("compare the plans of rounds %d and %d: %w", before, in.Run.Round, err)
+		}
 	}
 	if _, err := e.folder(in).PutAsk(ctx, ask); err != nil {
 		return fmt.Errorf("open round %d: %w", in.Run.Round, err)

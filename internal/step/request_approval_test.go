@@ -169,7 +169,7 @@ func TestCoolUntil(t *testing.T) {
 	l.env.Config.CoolOff = 0
 	l.in.Run.Round = 2
 	notBefore := l.now.Add(48 * time.Hour)
-	l.in.Run.Digest = l.plan(record.PlanName(2), func(p *closing.Plan) { p.Material.NotBefore = &notBefore }).Digest
+	l.in.Run.Digest = l.plan(record.PlanName(2), func(p *facts) { p.Material.NotBefore = &notBefore }).Digest
 	_, err := l.ask()
 	l.must(err)
 	l.decide(closing.Approve, "ann")
@@ -188,13 +188,13 @@ func TestSecondRoundShowsTheDifference(t *testing.T) {
 	t.Parallel()
 	l := newAsking(t, "")
 	l.in.Run.Round = 2
-	l.in.Run.Digest = l.plan(record.PlanName(2), func(p *closing.Plan) {
-		p.Material.Users = append(p.Material.Users, closing.User{Namespace: "default", ARN: "arn:user/eve"})
+	l.in.Run.Digest = l.plan(record.PlanName(2), func(p *facts) {
+		p.listed = append(p.listed, closing.Asset{ARN: "arn:user/eve", Kind: kindUser, Region: "us-east-1"})
 	}).Digest
 	result, err := l.ask()
 	l.wants(Pending, result, err)
 	ask, err := l.folder().Ask(l.ctx(), 2, l.in.Run.Digest)
-	if err != nil || len(ask.Difference) != 1 || ask.Difference[0].ID != "arn:user/eve" {
+	if err != nil || ask.Difference.N != 1 || ask.Difference.First[0].ID != "arn:user/eve" {
 		t.Errorf("the ask shows %+v, %v", ask.Difference, err)
 	}
 	if !strings.Contains(l.notices()[0], "new user arn:user/eve") {

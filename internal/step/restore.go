@@ -57,11 +57,24 @@ func CommittedManifest(ctx context.Context, folder *record.Folder) (closing.Mani
 // What refers to another bundle's assets may be refused before those are there: refused bundles are tried again as long as others
 // come in. Nothing that is there is deleted; an asset with the same id is replaced.
 func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, target aws.Config, account, region string, tell func(string)) (Restored, error) {
-	out := Restored{Manual: m.Described, Lost: m.Impossible, Failed: m.Failed}
+	out := Restored{Lost: m.Impossible}
 	var waiting []closing.Saved
-	for _, s := range m.Exported {
-		if region == "" || s.Region == region {
+	for s, err := range record.List[closing.Saved](ctx, folder, m.Objects) {
+		switch {
+		case err != nil:
+			return out, err
+		case path.Ext(s.Name) != bundleExtension:
+			out.Manual = append(out.Manual, s)
+		case region == "" || s.Region == region:
 			waiting = append(waiting, s)
+		}
+	}
+	for b, err := range record.List[closing.Backup](ctx, folder, m.Backups) {
+		if err != nil {
+			return out, err
+		}
+		if b.As == closing.NotSaved {
+			out.Failed = append(out.Failed, closing.Unsaved{ARN: b.ARN, Code: b.Code, Message: b.Message})
 		}
 	}
 	for pass := 1; len(waiting) > 0; pass++ {
@@ -78,7 +91,7 @@ func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, tar
 				continue
 			}
 			out.Imported = append(out.Imported, s)
-			tell(fmt.Sprintf("imported %s: %d assets into %s", s.Name, len(s.ARNs), s.Region))
+			tell(fmt.Sprintf("imported %s: %d assets into %s", s.Name, s.N, s.Region))
 		}
 		if len(refused) == len(waiting) {
 			return out, nil

@@ -3,7 +3,6 @@ package step
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -51,16 +50,29 @@ func creationEvidence(ctx context.Context, target aws.Config, region string) (ev
 	return evidence, nil, nil
 }
 
-// administratorEvidence looks for the starter among the QuickSight administrators. Names are all that can be compared, so that it
-// is evidence and no proof.
-func administratorEvidence(starter string, users []closing.User) []closing.Evidence {
+// administrators are the users with an administrator's role, as far as it matters who they are.
+type administrators struct {
+	N        int            `json:"n,omitempty"`
+	Namesake *closing.Asset `json:"namesake,omitempty"` // the first that bears the starter's name
+}
+
+func (a *administrators) note(user closing.Asset, starter string) {
+	if user.Role != "ADMIN" && user.Role != "ADMIN_PRO" {
+		return
+	}
+	if a.N++; a.Namesake == nil && namesake(starter, user.Name) {
+		a.Namesake = &user
+	}
+}
+
+// evidence looks for the starter among the QuickSight administrators. Names are all that can be compared, so that it is evidence and no
+// proof.
+func (a administrators) evidence(starter string) []closing.Evidence {
 	if starter == "" || starter == closing.Unverified {
 		return nil
 	}
-	for _, u := range administrators(users) {
-		if namesake(starter, u.Name) {
-			return []closing.Evidence{{About: aboutStarter, For: true, Fact: fmt.Sprintf("%s bears the name of the QuickSight user %s with the role %s", starter, u.Name, u.Role)}}
-		}
+	if u := a.Namesake; u != nil {
+		return []closing.Evidence{{About: aboutStarter, For: true, Fact: fmt.Sprintf("%s bears the name of the QuickSight user %s with the role %s", starter, u.Name, u.Role)}}
 	}
 	return []closing.Evidence{{About: aboutStarter, For: false, Fact: starter + " bears the name of no QuickSight user with an administrator's role"}}
 }
@@ -75,9 +87,4 @@ func namesake(starter, user string) bool {
 	kind, name, _ := strings.Cut(resource[strings.Index(resource, ":")+1:], "/")
 	name = name[strings.LastIndex(name, "/")+1:] // IAM's paths are no part of a name
 	return kind == "user" && user == name || kind == "role" && name != "" && strings.HasPrefix(user, name+"/")
-}
-
-// administrators are the users with an administrator's role.
-func administrators(users []closing.User) []closing.User {
-	return slices.DeleteFunc(slices.Clone(users), func(u closing.User) bool { return u.Role != "ADMIN" && u.Role != "ADMIN_PRO" })
 }

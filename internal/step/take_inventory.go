@@ -97,11 +97,21 @@ type inventory struct {
 	IdentityRegion string                `json:"identityRegion,omitempty"`
 	Subscription   *closing.Subscription `json:"subscription,omitempty"`
 	Namespaces     []closing.Namespace   `json:"namespaces,omitempty"`
-	Users          []closing.User        `json:"users,omitempty"`
+	Administrators administrators        `json:"administrators,omitzero"`
 	NotReadable    []closing.NotReadable `json:"notReadable,omitempty"`
 	Lists          []listing             `json:"lists,omitempty"`
 	Uses           []use                 `json:"uses,omitempty"`
-	Datasets       bool                  `json:"datasets,omitempty"` // Lists has what is listed for each dataset
+	Datasets       datasetsRead          `json:"datasets"`
+	Found          []closing.ListRef     `json:"found,omitempty"` // assets that earlier invocations have read
+
+	assets *record.Sorter[closing.Asset]
+}
+
+// datasetsRead is how far what is listed for each dataset has been read.
+type datasetsRead struct {
+	Began bool   `json:"began,omitempty"`
+	After string `json:"after,omitempty"` // the key of the last dataset
+	Read  bool   `json:"read"`
 }
 
 const (
@@ -122,10 +132,11 @@ func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTake
 	if err != nil {
 		return inventoryTaken{}, err
 	}
+	defer inv.assets.Close()
 	pace(&t.Target)
 	readErr := inv.read(ctx, t)
-	if inv.listDatasets(); readErr == nil {
-		readErr = inv.read(ctx, t)
+	if readErr == nil {
+		readErr = inv.readDatasets(ctx, t)
 	}
 	if t.LastUse && readErr == nil {
 		inv.listUses()
@@ -133,7 +144,7 @@ func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTake
 	}
 	remaining := inv.remaining()
 	if readErr != nil || len(remaining) > 0 {
-		return inventoryTaken{Remaining: remaining}, errors.Join(readErr, t.Folder.PutInventory(ctx, t.Name, inv))
+		return inventoryTaken{Remaining: remaining}, errors.Join(readErr, inv.keep(ctx, t))
 	}
 	return inv.conclude(ctx, env, t, verified)
 }
@@ -144,6 +155,7 @@ func resumeInventory(ctx context.Context, env Env, t inventoryTask) (*inventory,
 	var kept inventory
 	err := t.Folder.Inventory(ctx, t.Name, &kept)
 	if err == nil && clock.Now(ctx).Sub(kept.Started) < env.Config.InventoryBudget {
+		kept.assets = record.NewSorter[closing.Asset](t.Folder, kept.Found)
 		return &kept, nil
 	}
 	if err != nil && !errors.Is(err, record.ErrNotFound) {
@@ -154,7 +166,7 @@ func resumeInventory(ctx context.Context, env Env, t inventoryTask) (*inventory,
 
 // beginInventory reads what the account is: its subscription, namespaces and users, and in which regions it can have anything.
 func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, error) {
-	inv := &inventory{Started: clock.Now(ctx)}
+	inv := &inventory{Started: clock.Now(ctx), assets: record.NewSorter[closing.Asset](t.Folder, nil)}
 	account := t.Request.AccountID
 	found, err := findSubscription(ctx, env, t.Target, account, t.IdentityRegion, t.Request.IdentityRegion)
 	if err != nil || found.Region == "" {
@@ -174,12 +186,10 @@ func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, 
 		names = append(names, n.Name)
 	}
 	for _, name := range distinct(names) {
-		users, refused, err := listUsers(ctx, t.Target, account, found.Region, name)
-		if err != nil {
+		if err := inv.readUsers(ctx, t, name); err != nil {
+			inv.assets.Close()
 			return nil, err
 		}
-		inv.Users = append(inv.Users, users...)
-		inv.refused("user of namespace "+name, found.Region, refused)
 	}
 	for _, k := range allKinds {
 		switch k.scope {
@@ -199,20 +209,83 @@ func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, 
 	return inv, nil
 }
 
-// listDatasets adds what is listed for each dataset, once the datasets are known.
-func (inv *inventory) listDatasets() {
-	if inv.Datasets || len(inv.remaining()) > 0 {
-		return
+// keep keeps the inventory as far as it has come.
+func (inv *inventory) keep(ctx context.Context, t inventoryTask) error {
+	found, err := inv.assets.Save(ctx)
+	if err != nil {
+		return err
 	}
-	inv.Datasets = true
-	for _, l := range inv.Lists {
-		if l.Kind != "dataset" {
+	inv.Found = found
+	return t.Folder.PutInventory(ctx, t.Name, inv)
+}
+
+// readDatasets reads what is listed for each dataset, once they are known, as many as the invocation has time for.
+func (inv *inventory) readDatasets(ctx context.Context, t inventoryTask) error {
+	if inv.Datasets.Read || !inv.allRead() {
+		return nil
+	}
+	if !inv.Datasets.Began {
+		inv.Datasets.Began = true
+		for _, l := range inv.Lists {
+			if l.Kind == kindDataset && l.N > 0 {
+				inv.Lists = append(inv.Lists, listing{Kind: kindRefreshSchedule, Region: l.Region, Read: true})
+			}
+		}
+	}
+	var batch []*listing
+	var last string
+	list := func() error {
+		err := clock.Each(ctx, inventoryLanes, batch, func(ctx context.Context, l *listing) error {
+			return l.list(ctx, t.Target, t.Request.AccountID, inv.assets)
+		})
+		if err != nil {
+			return err
+		}
+		for _, l := range batch {
+			if of := inv.listing(l.Kind, l.Region); of != nil && l.Refused != "" {
+				of.Refused, of.Closed = l.Refused, l.Closed
+			}
+		}
+		inv.Datasets.After, batch = last, nil
+		return nil
+	}
+	for set, err := range inv.assets.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if set.Kind != kindDataset || set.Key() <= inv.Datasets.After {
 			continue
 		}
-		for _, set := range l.Assets {
-			inv.Lists = append(inv.Lists, listing{Kind: kindRefreshSchedule, Region: l.Region, Of: idParts(set.ARN)[0]})
+		if len(batch) == 0 && clock.Remaining(ctx) < inventoryReserve {
+			return nil
+		}
+		batch, last = append(batch, &listing{Kind: kindRefreshSchedule, Region: set.Region, Of: idParts(set.ARN)[0]}), set.Key()
+		if len(batch) == 4*inventoryLanes {
+			if err := list(); err != nil {
+				return err
+			}
 		}
 	}
+	if err := list(); err != nil {
+		return err
+	}
+	inv.Datasets.Read = true
+	return nil
+}
+
+// listing finds the listing of a kind in a region.
+func (inv *inventory) listing(kind, region string) *listing {
+	for i := range inv.Lists {
+		if l := &inv.Lists[i]; l.Kind == kind && l.Region == region {
+			return l
+		}
+	}
+	return nil
+}
+
+// allRead tells whether every listing has been read.
+func (inv *inventory) allRead() bool {
+	return !slices.ContainsFunc(inv.Lists, func(l listing) bool { return !l.Read })
 }
 
 func (inv *inventory) refused(kind, region, reason string) {
@@ -234,7 +307,7 @@ func (inv *inventory) read(ctx context.Context, t inventoryTask) error {
 			return nil
 		}
 		err := clock.Each(ctx, inventoryLanes, batch, func(ctx context.Context, l *listing) error {
-			return l.list(ctx, t.Target, t.Request.AccountID)
+			return l.list(ctx, t.Target, t.Request.AccountID, inv.assets)
 		})
 		if err != nil {
 			return err
@@ -251,6 +324,9 @@ func (inv *inventory) remaining() []string {
 			names = append(names, l.Kind+" in "+l.Region)
 		}
 	}
+	if len(names) == 0 && !inv.Datasets.Read {
+		names = append(names, kindRefreshSchedule)
+	}
 	for _, u := range inv.Uses {
 		if !u.Read {
 			names = append(names, "last use in "+u.Region)
@@ -261,14 +337,17 @@ func (inv *inventory) remaining() []string {
 
 // conclude reads the surroundings, decides about directory and VPC, and makes the plan's facts of everything.
 func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, verified record.Verification) (inventoryTaken, error) {
-	m := inv.material(t.Request)
+	m, err := inv.material(ctx, t.Request)
+	if err != nil {
+		return inventoryTaken{}, err
+	}
 	around, err := readSurroundings(ctx, env, t.Target, t.Request, m)
 	if err != nil {
 		return inventoryTaken{}, err
 	}
 	o := closing.Observed{
-		At: clock.Now(ctx), Counts: inv.counts(), Requester: cmp.Or(t.Starter, t.Request.Trigger),
-		Evidence: slices.Concat(verified.Evidence, administratorEvidence(t.Starter, inv.Users)),
+		At: clock.Now(ctx), Requester: cmp.Or(t.Starter, t.Request.Trigger),
+		Evidence: slices.Concat(verified.Evidence, inv.Administrators.evidence(t.Starter)),
 		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
 		Blockers: inv.blockers(t.Request),
 	}
@@ -285,24 +364,25 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 	m.VPC, evidence, blockers = around.decideVPC(t.Request, m, verified.Denied)
 	add(evidence, blockers)
 	add(nil, around.unknown(t.Request, m))
-	add(nil, requireEvidence(env.Config, t, m, o.Evidence))
+	add(nil, requireEvidence(env.Config, t, inv, o.Evidence))
 	m.Sort()
 	return inventoryTaken{Done: true, Material: m, Observed: o}, nil
 }
 
 // material is what of the inventory an approval binds, without directory and VPC.
-func (inv *inventory) material(request closing.Request) closing.Material {
+func (inv *inventory) material(ctx context.Context, request closing.Request) (closing.Material, error) {
 	m := closing.Material{
 		AccountID: request.AccountID, IdentityRegion: inv.IdentityRegion, Subscription: inv.Subscription,
-		Namespaces: inv.Namespaces, Users: inv.Users, NotReadable: slices.Clone(inv.NotReadable),
+		Namespaces: inv.Namespaces, NotReadable: slices.Clone(inv.NotReadable),
 		NotSaved: request.SkipBackupReason, NotBefore: request.NotBefore,
 	}
 	for _, l := range inv.Lists {
-		m.Assets = append(m.Assets, l.Assets...)
 		m.VPCConnections = append(m.VPCConnections, l.Connections...)
 	}
 	m.NotReadable = append(m.NotReadable, inv.unlisted()...)
-	return m
+	var err error
+	m.Assets, err = inv.assets.List(ctx, m.Add)
+	return m, err
 }
 
 // unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once.
@@ -327,34 +407,6 @@ func (inv *inventory) unlisted() []closing.NotReadable {
 		refused = append(refused, of...)
 	}
 	return refused
-}
-
-// counts are how many there are of each kind in each region, and of users with each role. What was not read has no count.
-func (inv *inventory) counts() []closing.Count {
-	var counts []closing.Count
-	for _, l := range inv.Lists {
-		n := len(l.Assets) + len(l.Connections)
-		if n == 0 {
-			continue
-		}
-		if i := len(counts) - 1; i >= 0 && counts[i].Kind == l.Kind && counts[i].Region == l.Region {
-			counts[i].N += n
-		} else {
-			counts = append(counts, closing.Count{Kind: l.Kind, Region: l.Region, N: n})
-		}
-	}
-	roles := map[string]int{}
-	var order []string
-	for _, u := range inv.Users {
-		if roles[u.Role]++; roles[u.Role] == 1 {
-			order = append(order, u.Role)
-		}
-	}
-	slices.Sort(order)
-	for _, role := range order {
-		counts = append(counts, closing.Count{Kind: "user " + role, Region: inv.IdentityRegion, N: roles[role]})
-	}
-	return counts
 }
 
 // advice is what the approver should know of how the inventory was taken.
@@ -423,12 +475,12 @@ func statusBlocker(status string) (closing.Code, string) {
 
 // requireEvidence blocks where configuration asks for evidence that the starter may close the account, and there is none. Before the
 // starter is known, an administrator that he may turn out to be is enough.
-func requireEvidence(config Config, t inventoryTask, m closing.Material, evidence []closing.Evidence) []closing.Blocker {
-	if !config.RequireStarterEvidence || m.Subscription == nil {
+func requireEvidence(config Config, t inventoryTask, inv *inventory, evidence []closing.Evidence) []closing.Blocker {
+	if !config.RequireStarterEvidence || inv.Subscription == nil {
 		return nil
 	}
 	shown := slices.ContainsFunc(evidence, func(e closing.Evidence) bool { return e.About == aboutStarter && e.For })
-	if shown || t.Starter == "" && len(administrators(m.Users)) > 0 {
+	if shown || t.Starter == "" && inv.Administrators.N > 0 {
 		return nil
 	}
 	return []closing.Blocker{{

@@ -71,8 +71,8 @@ func TestTakeInventoryOfAnEarlyAdopter(t *testing.T) {
 	}, m.Subscription); diff != "" {
 		t.Errorf("subscription (-want +got):\n%s", diff)
 	}
-	if len(m.Namespaces) != 2 || len(m.Users) != 2 || len(m.Assets) != 3 || len(m.VPCConnections) != 1 || len(m.NotReadable) != 0 {
-		t.Errorf("%d namespaces, %d users, %d assets, %d VPC connections, not readable %v", len(m.Namespaces), len(m.Users), len(m.Assets), len(m.VPCConnections), m.NotReadable)
+	if len(m.Namespaces) != 2 || m.Count(kindUser) != 2 || m.Assets.N != 5 || len(m.VPCConnections) != 1 || len(m.NotReadable) != 0 {
+		t.Errorf("%d namespaces, %d users, %d assets, %d VPC connections, not readable %v", len(m.Namespaces), m.Count(kindUser), m.Assets.N, len(m.VPCConnections), m.NotReadable)
 	}
 	if d := m.Directory; d.Fate != closing.FateDelete || d.ID != previewDirectory || d.Region != "us-east-1" || d.VPC != previewVPC || d.SecurityGroup == "" || len(d.Interfaces) != 2 {
 		t.Errorf("directory %+v", d)
@@ -171,8 +171,8 @@ func TestTakeInventoryOfAStandardEdition(t *testing.T) {
 	if got := verdictOf(plan); got != Closable {
 		t.Errorf("verdict %s, blockers %+v", got, plan.Observed.Blockers)
 	}
-	if len(plan.Material.Users) != 1 {
-		t.Errorf("users %v, want one", plan.Material.Users)
+	if plan.Material.Count(kindUser) != 1 {
+		t.Errorf("users %v, want one", plan.Material.Contents)
 	}
 	kinds := map[string]string{}
 	for _, n := range plan.Material.NotReadable {
@@ -183,7 +183,7 @@ func TestTakeInventoryOfAStandardEdition(t *testing.T) {
 			t.Errorf("%s is not readable in %q, want every region", kind, kinds[kind])
 		}
 	}
-	for _, c := range plan.Observed.Counts {
+	for _, c := range plan.Material.Contents {
 		if kinds[c.Kind] != "" {
 			t.Errorf("%s is counted and not readable", c.Kind)
 		}

@@ -71,8 +71,8 @@ func (c *decideCommand) Run(s *surroundings) error {
 		return decideInBrowser(s, site, prefix, execution)
 	}
 	printPlan(s.stderr, plan)
-	for _, d := range ask.Difference {
-		fmt.Fprintln(s.stderr, "since the last round:", d)
+	if err := printDifference(s, folder, ask.Difference); err != nil {
+		return err
 	}
 	d := approval.Decision{Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason}
 	if verdict == closing.Approve {
@@ -88,6 +88,23 @@ func (c *decideCommand) Run(s *surroundings) error {
 		return printJSON(s, answer)
 	}
 	fmt.Fprintln(s.stdout, answer.Message)
+	return nil
+}
+
+// printDifference prints all of it: what is approved is all that has changed, not the first of it.
+func printDifference(s *surroundings, folder *record.Folder, d closing.Differences) error {
+	for _, one := range d.First {
+		fmt.Fprintln(s.stderr, "since the last round:", one)
+	}
+	n := 0
+	for one, err := range record.List[closing.Difference](s.ctx, folder, d.All) {
+		if err != nil {
+			return err
+		}
+		if n++; n > len(d.First) {
+			fmt.Fprintln(s.stderr, "since the last round:", one)
+		}
+	}
 	return nil
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -111,19 +109,8 @@ func printPlan(w io.Writer, p closing.Plan) {
 	}
 	line("")
 	line("Would be destroyed, for good:")
-	counts := map[string]int{}
-	for _, a := range m.Assets {
-		counts[a.Region+"  "+a.Kind]++
-	}
-	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		line("  %-36s %6d", key, counts[key])
-	}
-	roles := map[string]int{}
-	for _, u := range m.Users {
-		roles[u.Role]++
-	}
-	for _, role := range slices.Sorted(maps.Keys(roles)) {
-		line("  %-36s %6d", "users  "+role, roles[role])
+	for _, c := range m.Contents {
+		line("  %-36s %6d", strings.TrimSpace(c.Region+"  "+c.Kind+" "+c.Role), c.N)
 	}
 	for _, n := range m.Namespaces {
 		line("  namespace %s in %s", n.Name, n.CapacityRegion)

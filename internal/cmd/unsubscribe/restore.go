@@ -60,7 +60,7 @@ func (c *restoreCommand) Run(s *surroundings) error {
 func printRestored(s *surroundings, r step.Restored) {
 	assets := 0
 	for _, b := range r.Imported {
-		assets += len(b.ARNs)
+		assets += b.N
 	}
 	fmt.Fprintf(s.stdout, "%d bundles with %d assets imported\n", len(r.Imported), assets)
 	for _, b := range r.Refused {
