@@ -703,6 +703,10 @@ var attacks = []attack{
 		s.plant("plan-1.json", plan)
 		s.refused(s.prove("bob", s.on(closing.Approve)), "")
 	}, outcome: closing.OutcomeBlocked},
+	{name: "asset-list-overwritten", do: func(s *siege) {
+		s.plant("lists/"+s.plan.Material.Assets.SHA256+".jsonl", "fewer assets than people saw")
+		s.taken(s.prove("bob", s.on(closing.Approve)))
+	}, outcome: closing.OutcomeBlocked},
 	{name: "clock-skew", do: func(s *siege) {
 		now := s.p.now
 		for _, skew := range []time.Duration{2 * time.Minute, -6 * time.Minute, 24 * time.Hour, -24 * time.Hour} {

@@ -137,7 +137,7 @@ func TestDriftedRounds(t *testing.T) {
 			t.Errorf("after round %d the run is %+v", round, run)
 		}
 		plan, err := l.folder().Plan(l.ctx(), record.PlanName(run.Round), run.Round)
-		if err != nil || plan.Digest != run.Digest || plan.Material.Contents[2].Role != strings.Repeat("x", round) {
+		if err != nil || plan.Digest != run.Digest || plan.Material.Contents[1].Role != strings.Repeat("x", round) {
 			t.Errorf("the plan of round %d is %+v, %v", run.Round, plan, err)
 		}
 		if result.Remaining.Total != 1 || !strings.Contains(result.Remaining.String(), "changed user arn:user/ann") {

@@ -58,7 +58,7 @@ func TestPreflightThatIsNotAllowed(t *testing.T) {
 			l := newReading(t, `"quickSight": {}, "roles": {"`+string(RoleClose)+`": {}, "`+string(RoleRead)+`": {"policies": [{"Version": "2012-10-17", "Statement": [
 				{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "`+action+`", "Resource": "*"}]}]}}`, emulator.Options{})
 			plan := l.plan(plain)
-			if verdictOf(plan) != Closable || len(plan.Observed.Advice) != 3 || !strings.Contains(plan.Observed.Advice[0], action) {
+			if verdictOf(plan) != Closable || len(plan.Observed.Advice) != 2 || !strings.Contains(plan.Observed.Advice[0], action) {
 				t.Errorf("verdict %s, advice %q; want advice that names %s", verdictOf(plan), plan.Observed.Advice, action)
 			}
 		})
@@ -70,7 +70,7 @@ func TestPreflightOfADryRun(t *testing.T) {
 	t.Parallel()
 	l := newReading(t, `"quickSight": {}, "roles": {"`+string(RoleRead)+`": {}}`, emulator.Options{})
 	plan := l.plan(`{"accountId": "` + readingTarget + `", "dryRun": true}`)
-	if len(plan.Observed.Advice) != 3 || !strings.Contains(plan.Observed.Advice[0], string(RoleClose)) {
+	if len(plan.Observed.Advice) != 2 || !strings.Contains(plan.Observed.Advice[0], string(RoleClose)) {
 		t.Errorf("advice %q, want it to name %s", plan.Observed.Advice, RoleClose)
 	}
 }

@@ -93,19 +93,26 @@ func (c *decideCommand) Run(s *surroundings) error {
 
 // printDifference prints all of it: what is approved is all that has changed, not the first of it.
 func printDifference(s *surroundings, folder *record.Folder, d closing.Differences) error {
-	for _, one := range d.First {
-		fmt.Fprintln(s.stderr, "since the last round:", one)
+	if d.All.N == 0 {
+		printFirst(s, d)
 	}
-	n := 0
 	for one, err := range record.List[closing.Difference](s.ctx, folder, d.All) {
 		if err != nil {
 			return err
 		}
-		if n++; n > len(d.First) {
-			fmt.Fprintln(s.stderr, "since the last round:", one)
-		}
+		fmt.Fprintln(s.stderr, "since the last round:", one)
 	}
 	return nil
+}
+
+// printFirst prints what an ask has of them.
+func printFirst(s *surroundings, d closing.Differences) {
+	for _, one := range d.First {
+		fmt.Fprintln(s.stderr, "since the last round:", one)
+	}
+	if more := d.N - len(d.First); more > 0 {
+		fmt.Fprintf(s.stderr, "since the last round: %d more differences\n", more)
+	}
 }
 
 // confirm has the approver type the QuickSight account's name: who has not looked does not know it.

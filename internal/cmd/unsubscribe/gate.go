@@ -35,9 +35,7 @@ func inBrowser(ctx context.Context, s *surroundings, d replay.Door) error {
 // atTerminal shows the plan and takes a decision. Whoever types nothing lets the request wait, as people do: reminders follow, and it expires.
 func atTerminal(ctx context.Context, s *surroundings, d replay.Door) error {
 	printPlan(s.stderr, d.Plan)
-	for _, change := range d.Ask.Difference {
-		fmt.Fprintln(s.stderr, "since the last round:", change)
-	}
+	printFirst(s, d.Ask.Difference)
 	what, name := d.Plan.Material.Challenge()
 	fmt.Fprintf(s.stderr, "\nThe run waits for approval. You are %s.\n", d.Person)
 	for {
