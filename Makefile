@@ -24,6 +24,10 @@ replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=nam
 demo: $(UNSUBSCRIBE) ## pick a story in the browser, watch it and decide on it, without an account; EVENT=name to begin with one
 	$(UNSUBSCRIBE) demo $(EVENT)
 
+.PHONY: serve
+serve: $(UNSUBSCRIBE) ## serve a story's AWS on loopback, for the AWS CLI and for build/unsubscribe; EVENT=name for another story
+	$(UNSUBSCRIBE) replay --serve $(or $(EVENT),early-adopter)
+
 .PHONY: pages
 pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay
 	$(UNSUBSCRIBE) replay --html $(BUILD)/replay

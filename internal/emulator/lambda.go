@@ -14,7 +14,8 @@ type Functions interface {
 }
 
 var lambdaOperations = map[string]op{
-	"Invoke": {run: invoke, route: "POST /2015-03-31/functions/{FunctionName}/invocations", payload: "Payload", resource: functionResource, unlocked: true},
+	"Invoke":            {run: invoke, route: "POST /2015-03-31/functions/{FunctionName}/invocations", payload: "Payload", resource: functionResource, unlocked: true},
+	"InvokeFunctionUrl": {run: invokeURL, resource: functionResource, actions: functionURLActions, context: functionURLContext, unlocked: true}, // by host
 }
 
 func functionResource(r *request) []string {

@@ -36,6 +36,8 @@ type request struct {
 	body   []byte
 	ctx    context.Context // the HTTP request's
 	ids    int             // how many ids this call has made
+
+	payload []byte // of a Function URL: the event of its function
 }
 
 // acct is the caller's account.

@@ -57,6 +57,9 @@ func (a *AWS) route(r *request, in *http.Request, s signature) error {
 	case s3XML:
 		return r.routeS3(in)
 	}
+	if r.service.name == "lambda" && r.routeFunctionURL(in) {
+		return nil
+	}
 	return r.routeREST(in)
 }
 

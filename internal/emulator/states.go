@@ -56,6 +56,10 @@ var statesOperations = map[string]op{
 	"SendTaskSuccess":     {run: sendTaskSuccess, required: []string{"taskToken", "output"}, resource: tokenResource},
 	"SendTaskFailure":     {run: sendTaskFailure, required: []string{"taskToken"}, resource: tokenResource},
 	"SendTaskHeartbeat":   {run: sendTaskHeartbeat, required: []string{"taskToken"}, resource: tokenResource},
+
+	"ListStateMachines":                {run: listStateMachines},
+	"DescribeStateMachine":             {run: describeStateMachine, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
+	"DescribeStateMachineForExecution": {run: describeStateMachineForExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html

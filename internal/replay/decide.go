@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"strings"
-
-	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"quicksight-unsubscribe/internal/approval"
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/record"
 )
 
@@ -72,21 +69,8 @@ func (p *player) prove(ctx context.Context, who string, d approval.Decision) (ap
 const functionURL = "decide.lambda-url.us-east-1.on.aws"
 
 // knock sends a request to decide-approval's Function URL, as Lambda hands it on once it has checked who may call the URL.
-// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 func (p *player) knock(ctx context.Context, e *Execution, method, path string, header map[string]string, body string) (approval.Response, error) {
-	path, query, _ := strings.Cut(path, "?")
-	event := lambdaevents.LambdaFunctionURLRequest{
-		Version: "2.0", RawPath: path, RawQueryString: query, Headers: map[string]string{"host": functionURL}, Body: body,
-		RequestContext: lambdaevents.LambdaFunctionURLRequestContext{
-			DomainName: functionURL, HTTP: lambdaevents.LambdaFunctionURLRequestContextHTTPDescription{Method: method, Path: path, Protocol: "HTTP/1.1"},
-		},
-	}
-	maps.Copy(event.Headers, header)
-	payload, err := json.Marshal(event)
-	if err != nil {
-		return approval.Response{}, fmt.Errorf("encode the request: %w", err)
-	}
-	return p.invokeURL(ctx, e, payload)
+	return p.invokeURL(ctx, e, emulator.FunctionURLEvent(functionURL, method, path, header, []byte(body)))
 }
 
 // invokeURL invokes decide-approval, with what should be an event of its URL.

@@ -56,11 +56,16 @@ func (p *player) decider() string {
 	}
 	world := p.aws.World()
 	for _, c := range world.Accounts[world.Hub].Principals {
-		if name := c.ARN[strings.LastIndex(c.ARN, "/")+1:]; strings.Contains(c.ARN, ":user/") && name != or(p.story.StartedBy, operator) {
+		if name, is := userName(c.ARN); is && name != or(p.story.StartedBy, operator) {
 			return name
 		}
 	}
 	return operator
+}
+
+// userName is the name of an IAM user.
+func userName(arn string) (name string, is bool) {
+	return arn[strings.LastIndex(arn, "/")+1:], strings.Contains(arn, ":user/")
 }
 
 func (d Deed) decides() bool { return d == Approve || d == Reject || d == Cancel }

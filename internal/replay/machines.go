@@ -59,6 +59,26 @@ func (p *player) find(arn string) *Execution {
 	return nil
 }
 
+// StateMachine is emulator.Describer.
+func (p *player) StateMachine() emulator.StateMachine {
+	h, definition := p.run.hub, workflow.Definition
+	if p.options.Definition != nil {
+		definition = p.options.Definition
+	}
+	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(), Definition: string(definition), Created: p.run.Started}
+}
+
+// ListExecutions is emulator.Lister: the newest first.
+func (p *player) ListExecutions(machine string) []emulator.Execution {
+	var all []emulator.Execution
+	for _, e := range slices.Backward(p.run.Executions) {
+		if d, _ := p.DescribeExecution(e.ARN); d.StateMachineARN == machine {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
 // DescribeExecution says how an execution stands.
 func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
 	e := p.find(arn)
@@ -67,7 +87,8 @@ func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
 	}
 	d := emulator.Execution{
 		ARN: e.ARN, Name: e.Name, StateMachineARN: p.run.hub.machine(), Status: string(e.Status()), Start: e.StartTime(),
-		Input: e.Input, Output: e.Output(), Error: e.Error(), Cause: e.Cause(), RedriveCount: e.RedriveCount(),
+		Input: e.Input, Output: e.Output(), Error: e.Error(), Cause: e.Cause(),
+		RedriveCount: e.RedriveCount(), RedriveDate: e.RedriveTime(),
 	}
 	if d.Status != string(asl.Running) {
 		d.Stop = e.Stopped()
@@ -99,7 +120,7 @@ func (p *player) SendTaskHeartbeat(token string) error {
 func (p *player) ring(send func(*Execution) error) error {
 	err := asl.ErrInvalidToken
 	for _, e := range p.run.Executions {
-		if err = send(e); !errors.Is(err, asl.ErrInvalidToken) {
+		if err = send(e); !errors.Is(err, asl.ErrTaskDoesNotExist) {
 			break
 		}
 	}

@@ -33,6 +33,8 @@ type Options struct {
 	Watch             func(Moment) // is told what happens, while it happens; may be nil
 	// Look is called whenever something has happened, and may have the run as far as it got. It must be done with that when it returns; may be nil.
 	Look func(soFar func() *Run)
+
+	functions emulator.Functions // for calls of Lambda itself; nil: there are none
 }
 
 // Run is a story that was run.
@@ -129,14 +131,21 @@ func (p *player) step(ctx context.Context) (more bool, err error) {
 	if at.Sub(p.run.Started) > horizon {
 		return false, fmt.Errorf("it has not ended after %s of virtual time", horizon)
 	}
-	p.now = at
+	return true, p.doAt(ctx, at)
+}
+
+// doAt does what is due at a time.
+func (p *player) doAt(ctx context.Context, at time.Time) error {
+	if at.After(p.now) {
+		p.now = at
+	}
 	p.advance(context.WithoutCancel(ctx)) // an interrupt waits for the functions that run
 	p.observe()
 	if err := p.perform(ctx); err != nil {
-		return false, err
+		return err
 	}
 	p.observe()
-	return true, nil
+	return nil
 }
 
 // player is a story under way.
@@ -200,7 +209,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	p.aws, err = emulator.New(emulator.Options{
 		World: world, Now: func() time.Time { return p.now }, Faults: story.Faults, Assumptions: assumptions,
-		PageSize: o.PageSize, Machines: p, WithoutRules: without,
+		PageSize: o.PageSize, Machines: p, Functions: o.functions, WithoutRules: without,
 	})
 	if err != nil {
 		return nil, err

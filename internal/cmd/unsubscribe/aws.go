@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -33,6 +35,17 @@ func (c credentials) load(ctx context.Context) (aws.Config, error) {
 		cfg.Region = "us-east-1"
 	}
 	return cfg, nil
+}
+
+// timeOf is a clock that goes as AWS's does, however wrong this machine's is: a decision is dated by it, and is refused where the date is
+// wrong. In a replay it is the virtual one.
+func timeOf(ctx context.Context, cfg aws.Config) (func() time.Time, error) {
+	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return nil, fmt.Errorf("ask AWS for the time: %w", err)
+	}
+	skew, _ := awsmiddleware.GetAttemptSkew(out.ResultMetadata)
+	return func() time.Time { return time.Now().Add(skew) }, nil
 }
 
 // whoami is the account and the ARN that the credentials belong to.

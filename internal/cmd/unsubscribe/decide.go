@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -63,7 +62,11 @@ func (c *decideCommand) Run(s *surroundings) error {
 	if plan.Digest != ask.Digest {
 		return fmt.Errorf("the plan's digest is %s, and %s is asked about; nothing was decided", plan.Digest, ask.Digest)
 	}
-	site, err := approval.NewSite(ask, cfg, time.Now)
+	now, err := timeOf(s.ctx, cfg)
+	if err != nil {
+		return err
+	}
+	site, err := approval.NewSite(ask, cfg, now)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -35,7 +36,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_REGION", "us-east-1")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate, "ended": ended},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate, "ended": ended, "serve": serve, "aws": awsCLI, "keep": keep},
+		Condition: func(name string) (bool, error) {
+			if name != "awscli" {
+				return false, fmt.Errorf("unknown condition %s", name)
+			}
+			return awsCLIKnowsRedrive(), nil
+		},
 	})
 }
 

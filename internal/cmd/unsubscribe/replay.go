@@ -21,7 +21,7 @@ type replayCommand struct {
 	Events   string            `help:"The folder that holds the stories." default:"events" type:"path"`
 	JSON     bool              `help:"Print one JSON object per story and line."`
 	Progress string            `help:"How to show one story while it goes: ${enum}. auto: live on a terminal, otherwise plain." enum:"auto,live,plain,json" default:"auto"`
-	Speed    float64           `help:"With live: virtual seconds per second, a silence taking a second at most. 0: as fast as it goes." default:"0"`
+	Speed    float64           `help:"With live: virtual seconds per second, a silence taking a second at most. With --serve: likewise, unless a run waits for a decision. 0: as fast as it goes." default:"0"`
 	Journal  string            `help:"Write the journal of every AWS call into this folder, one file of JSON lines per story, and the history of every execution." type:"path"`
 	HTML     string            `name:"html" help:"Write one HTML page per story into this folder, and an index." type:"path"`
 	History  string            `help:"Instead of a story: a file with the output of aws stepfunctions get-execution-history. Say where today's definition would go another way." placeholder:"FILE" type:"path"`
@@ -31,6 +31,7 @@ type replayCommand struct {
 	Seed     uint64            `help:"Seed of the retries' jitter, and of what a sweep samples." default:"1"`
 
 	sweepFlags `embed:""`
+	serveFlags `embed:""`
 }
 
 // Run replays the stories, as many at a time as there are processors, and prints them in order.
@@ -41,6 +42,9 @@ func (c *replayCommand) Run(s *surroundings) error {
 	}
 	if c.Sweep {
 		return c.sweep(s)
+	}
+	if c.Serve {
+		return c.serve(s)
 	}
 	stories, err := c.load()
 	if err != nil {
@@ -158,10 +162,7 @@ func (c *replayCommand) load() ([]*replay.Story, error) {
 	}
 	var stories []*replay.Story
 	for _, name := range c.Stories {
-		dir := filepath.Join(c.Events, name)
-		if strings.ContainsRune(name, filepath.Separator) {
-			dir = name
-		}
+		dir := c.storyDir(name)
 		if _, err := os.Stat(dir); err != nil {
 			return nil, fmt.Errorf("there is no story %q: %w", name, err)
 		}
@@ -172,6 +173,14 @@ func (c *replayCommand) load() ([]*replay.Story, error) {
 		stories = append(stories, story)
 	}
 	return stories, nil
+}
+
+// storyDir is the folder of a story that was named.
+func (c *replayCommand) storyDir(name string) string {
+	if strings.ContainsRune(name, filepath.Separator) {
+		return name
+	}
+	return filepath.Join(c.Events, name)
 }
 
 // verdict is the failure that a run amounts to; nil: its story is met.
