@@ -117,10 +117,10 @@ func (r *request) routeREST(in *http.Request) error {
 
 func matchRoute(route, method string, segments []string) (map[string]any, bool) {
 	wantMethod, path, _ := strings.Cut(route, " ")
-	want := strings.Split(strings.Trim(path, "/"), "/")
-	if method != wantMethod || len(want) != len(segments) {
+	if method != wantMethod || strings.Count(path, "/") != len(segments) {
 		return nil, false
 	}
+	want := strings.Split(path[1:], "/")
 	members := map[string]any{}
 	for i, part := range want {
 		if name, ok := strings.CutPrefix(part, "{"); ok {

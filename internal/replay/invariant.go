@@ -154,11 +154,12 @@ func (r *Run) writersAsDesigned() []string {
 		if call.Service != "s3" || !call.Done || call.Operation != "PutObject" && call.Operation != "DeleteObject" {
 			continue
 		}
-		i := slices.IndexFunc(writers, func(w writer) bool { return strings.Contains(keyOf(call), w.kind) })
+		key := keyOf(call)
+		i := slices.IndexFunc(writers, func(w writer) bool { return strings.Contains(key, w.kind) })
 		if i < 0 || call.Operation == "DeleteObject" || !slices.ContainsFunc(writers[i].functions, func(f string) bool {
 			return strings.HasSuffix(call.Principal, "-"+f)
 		}) {
-			broken = append(broken, fmt.Sprintf("%s by %s: %s is not its to write", operationOf(call), call.Principal, keyOf(call)))
+			broken = append(broken, fmt.Sprintf("%s by %s: %s is not its to write", operationOf(call), call.Principal, key))
 		}
 	}
 	return broken

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -94,7 +93,7 @@ func NewSweep(ctx context.Context, story *Story, o Options) (*Sweep, error) {
 	if err := p.close(ctx); err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
-	s.Run, s.world = p.run, p.run.leaves()
+	s.Run, s.world = p.run, ids(p.run.After)
 	return s, nil
 }
 
@@ -425,21 +424,10 @@ func (s *Sweep) converged(r *Run, e *Execution, want closing.Outcome) bool {
 	return same && ended && s.difference(r) == ""
 }
 
-// leaves is what a run left, by id, beside its record.
-func (r *Run) leaves() map[string]string {
-	world := *r.After
-	hub := *world.Accounts[r.hub.account]
-	hub.Buckets = maps.Clone(hub.Buckets)
-	delete(hub.Buckets, r.hub.bucket())
-	world.Accounts = maps.Clone(world.Accounts)
-	world.Accounts[r.hub.account] = &hub
-	return ids(&world)
-}
-
 // difference names things that this run left and the faultless one did not, or the other way round.
 func (s *Sweep) difference(r *Run) string {
 	var lines []string
-	got := r.leaves()
+	got := ids(r.After)
 	for _, id := range sorted(s.world) {
 		if _, ok := got[id]; !ok {
 			lines = append(lines, id+" is gone")
