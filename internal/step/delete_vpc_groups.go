@@ -20,15 +20,18 @@ type reference struct {
 
 // references are the rules by which a group names other groups.
 func (d *dismantling) references(group string) []reference {
-	var found []reference
 	for _, g := range d.network.Groups {
-		if aws.ToString(g.GroupId) != group {
-			continue
+		if aws.ToString(g.GroupId) == group {
+			return referencesOf(g)
 		}
-		found = append(found, referencesIn(g.IpPermissions, group, false)...)
-		found = append(found, referencesIn(g.IpPermissionsEgress, group, true)...)
 	}
-	return found
+	return nil
+}
+
+// referencesOf are the rules of a group that name others.
+func referencesOf(g types.SecurityGroup) []reference {
+	id := aws.ToString(g.GroupId)
+	return append(referencesIn(g.IpPermissions, id, false), referencesIn(g.IpPermissionsEgress, id, true)...)
 }
 
 func referencesIn(permissions []types.IpPermission, group string, egress bool) []reference {
@@ -175,7 +178,5 @@ func (d *dismantling) used(group string) bool {
 
 // named tells whether another group names a group.
 func (d *dismantling) named(group string) bool {
-	return slices.ContainsFunc(d.network.Groups, func(g types.SecurityGroup) bool {
-		return slices.ContainsFunc(d.references(aws.ToString(g.GroupId)), func(r reference) bool { return r.to == group })
-	})
+	return slices.ContainsFunc(d.network.Groups, func(g types.SecurityGroup) bool { return namesGroup(g, group) })
 }

@@ -20,6 +20,7 @@ type surroundings struct {
 	networks []*network
 	unread   []string         // regions that an organization's policy denies
 	own      belongings       // what is QuickSight's in them, as far as it is known before a directory is found
+	oldest   *trace           // what QuickSight has had for longest; nil where that is unknown
 	earlier  closing.Material // the plan that an earlier run had committed and may have left half done; zero where there is none
 }
 
@@ -134,6 +135,12 @@ func (d *suspect) pro(format string, args ...any) {
 	d.evidence = append(d.evidence, closing.Evidence{About: d.id(), For: true, Fact: fmt.Sprintf(format, args...)})
 }
 
+// fits notes what speaks for a directory and proves too little to count: it holds for those of others as well.
+func (d *suspect) fits(format string, args ...any) {
+	d.pro(format, args...)
+	d.marks--
+}
+
 func (d *suspect) contra(format string, args ...any) {
 	d.doubts++
 	d.evidence = append(d.evidence, closing.Evidence{About: d.id(), For: false, Fact: fmt.Sprintf(format, args...)})
@@ -166,8 +173,8 @@ var settledStages = []directory.DirectoryStage{
 func (s surroundings) examine(n *network, described directory.DirectoryDescription) suspect {
 	d := suspect{network: n, directory: described}
 	if n.Region == regionsLike(n.Region)[0] {
-		d.pro("it is in %s, where QuickSight kept its user directories", n.Region)
-		d.home, d.marks = true, 0
+		d.fits("it is in %s, where QuickSight kept its user directories", n.Region)
+		d.home = true
 	}
 	if s.earlier.Directory.Fate == closing.FateDelete && s.earlier.Directory.ID == d.id() {
 		d.pro("the approved plan of an earlier run names it")
@@ -182,6 +189,7 @@ func (s surroundings) examine(n *network, described directory.DirectoryDescripti
 	default:
 		d.contra("it was launched on %s, not in QuickSight's preview", launched.UTC().Format(time.DateOnly))
 	}
+	s.compareAge(&d)
 	if !slices.Contains(settledStages, described.Stage) {
 		d.usedBy(fmt.Sprintf("somebody is at work on it, its stage is %q", described.Stage))
 	}
@@ -200,6 +208,13 @@ func (s surroundings) examine(n *network, described directory.DirectoryDescripti
 			}
 		}
 	}
+	if described.VpcSettings != nil { // which Directory Service then cannot delete, either
+		for _, g := range n.Groups {
+			if namesGroup(g, aws.ToString(described.VpcSettings.SecurityGroupId)) {
+				d.usedBy(fmt.Sprintf("security group %s names its controllers' group", aws.ToString(g.GroupId)))
+			}
+		}
+	}
 	for _, w := range n.Workloads {
 		if w.Directory == d.id() || w.Directory == anyDirectory {
 			d.usedBy(fmt.Sprintf("%s %s", w.Kind, w.ID))
@@ -211,6 +226,21 @@ func (s surroundings) examine(n *network, described directory.DirectoryDescripti
 		}
 	}
 	return d
+}
+
+// signUp is how long after an account was subscribed QuickSight may still have made its directory.
+const signUp = 30 * 24 * time.Hour
+
+// compareAge compares a directory's age with that of QuickSight's account, which is at least as old as the oldest thing in it.
+func (s surroundings) compareAge(d *suspect) {
+	launched := d.directory.LaunchTime
+	switch {
+	case launched == nil || s.oldest == nil:
+	case launched.Before(s.oldest.Since.Add(signUp)):
+		d.fits("it is no younger than what QuickSight has had for longest, %s of %s", s.oldest.What, s.oldest.Since.Format(time.DateOnly))
+	default:
+		d.contra("it was launched %d days after QuickSight was in use: %s is of %s", int(launched.Sub(s.oldest.Since).Hours()/24), s.oldest.What, s.oldest.Since.Format(time.DateOnly))
+	}
 }
 
 // namesServers tells whether DHCP options name one of the addresses as a name server.

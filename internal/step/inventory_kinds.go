@@ -34,7 +34,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListActionConnectorsPaginator(api, &quicksight.ListActionConnectorsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListActionConnectorsOutput) {
 				for _, c := range p.ActionConnectorSummaries {
-					into.add(c.Arn, c.Name, c.LastUpdatedTime)
+					into.add(c.Arn, c.Name, c.CreatedTime, c.LastUpdatedTime)
 				}
 			})
 	}},
@@ -46,7 +46,7 @@ var newerKinds = []assetKind{
 				return err
 			}
 			for _, a := range p.AgentSummaries {
-				into.add(a.Arn, a.Name, a.UpdatedAt)
+				into.add(a.Arn, a.Name, a.CreatedAt, a.UpdatedAt)
 			}
 			if in.NextToken = p.NextToken; aws.ToString(in.NextToken) == "" {
 				return nil
@@ -57,7 +57,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListAppsPaginator(api, &quicksight.ListAppsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListAppsOutput) {
 				for _, a := range p.AppSummaryList {
-					into.add(a.Arn, a.Name, a.LastUpdatedTime)
+					into.add(a.Arn, a.Name, a.CreatedTime, a.LastUpdatedTime)
 				}
 			})
 	}},
@@ -65,7 +65,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListFlowsPaginator(api, &quicksight.ListFlowsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListFlowsOutput) {
 				for _, f := range p.FlowSummaryList {
-					into.add(f.Arn, f.Name, f.LastUpdatedTime)
+					into.add(f.Arn, f.Name, f.CreatedTime, f.LastUpdatedTime)
 				}
 			})
 	}},
@@ -73,7 +73,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListKnowledgeBasesPaginator(api, &quicksight.ListKnowledgeBasesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListKnowledgeBasesOutput) {
 				for _, k := range p.KnowledgeBaseSummaries {
-					into.add(k.KnowledgeBaseArn, k.Name, k.UpdatedAt)
+					into.add(k.KnowledgeBaseArn, k.Name, k.CreatedAt, k.UpdatedAt)
 				}
 			})
 	}},
@@ -85,7 +85,7 @@ var newerKinds = []assetKind{
 				return err
 			}
 			for _, s := range p.SpaceSummaries {
-				into.add(s.SpaceArn, s.Name, s.UpdatedAt)
+				into.add(s.SpaceArn, s.Name, s.CreatedAt, s.UpdatedAt)
 			}
 			if in.NextToken = p.NextToken; aws.ToString(in.NextToken) == "" {
 				return nil
@@ -96,7 +96,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListCustomPermissionsPaginator(api, &quicksight.ListCustomPermissionsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListCustomPermissionsOutput) {
 				for _, c := range p.CustomPermissionsList {
-					into.add(c.Arn, c.CustomPermissionsName, nil)
+					into.add(c.Arn, c.CustomPermissionsName, nil, nil)
 				}
 			})
 	}},
@@ -104,7 +104,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListBrandsPaginator(api, &quicksight.ListBrandsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListBrandsOutput) {
 				for _, b := range p.Brands {
-					into.add(b.Arn, b.BrandName, b.LastUpdatedTime)
+					into.add(b.Arn, b.BrandName, b.CreatedTime, b.LastUpdatedTime)
 				}
 			})
 	}},
@@ -112,7 +112,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListGroupsPaginator(api, &quicksight.ListGroupsInput{AwsAccountId: account, Namespace: &into.Of, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListGroupsOutput) {
 				for _, g := range p.GroupList {
-					into.add(g.Arn, g.GroupName, nil)
+					into.add(g.Arn, g.GroupName, nil, nil)
 				}
 			})
 	}},
@@ -121,7 +121,7 @@ var newerKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListIAMPolicyAssignmentsPaginator(api, in), func(p *quicksight.ListIAMPolicyAssignmentsOutput) {
 			for _, a := range p.IAMPolicyAssignments {
 				// AWS gives an assignment no ARN in its answers; this is the one that IAM's policies name it by.
-				into.add(aws.String("arn:aws:quicksight::"+*account+":assignment/"+into.Of+"/"+aws.ToString(a.AssignmentName)), a.AssignmentName, nil)
+				into.add(aws.String("arn:aws:quicksight::"+*account+":assignment/"+into.Of+"/"+aws.ToString(a.AssignmentName)), a.AssignmentName, nil, nil)
 			}
 		})
 	}},
@@ -131,7 +131,7 @@ var newerKinds = []assetKind{
 			return err
 		}
 		for _, s := range p.RefreshSchedules {
-			into.add(s.Arn, s.ScheduleId, nil)
+			into.add(s.Arn, s.ScheduleId, nil, nil)
 		}
 		return nil
 	}},

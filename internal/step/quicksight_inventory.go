@@ -21,6 +21,7 @@ type listing struct {
 	Read        bool                    `json:"read"`
 	N           int                     `json:"n,omitempty"` // assets
 	Connections []closing.VPCConnection `json:"connections,omitempty"`
+	Oldest      *trace                  `json:"oldest,omitempty"`  // of them
 	Refused     string                  `json:"refused,omitempty"` // AWS's error code where it refused
 	Closed      bool                    `json:"closed,omitempty"`  // the region as a whole refuses, not the kind
 
@@ -28,8 +29,22 @@ type listing struct {
 	err    error                         // of assets
 }
 
+// trace is something that QuickSight has had since a time.
+type trace struct {
+	What  string    `json:"what"`
+	Since time.Time `json:"since"`
+}
+
+// since notes when something was made, if it is the oldest.
+func (l *listing) since(name *string, created *time.Time) {
+	if created != nil && (l.Oldest == nil || created.Before(l.Oldest.Since)) {
+		l.Oldest = &trace{l.Kind + " " + aws.ToString(name), created.UTC()}
+	}
+}
+
 // add notes one asset.
-func (l *listing) add(arn, name *string, updated *time.Time) {
+func (l *listing) add(arn, name *string, created, updated *time.Time) {
+	l.since(name, created)
 	if updated != nil {
 		updated = aws.Time(updated.UTC())
 	}
@@ -52,7 +67,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListDashboardsPaginator(api, &quicksight.ListDashboardsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDashboardsOutput) {
 				for _, d := range p.DashboardSummaryList {
-					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
 				}
 			})
 	}},
@@ -61,7 +76,7 @@ var assetKinds = []assetKind{
 			func(p *quicksight.ListAnalysesOutput) {
 				for _, a := range p.AnalysisSummaryList {
 					if a.Status != types.ResourceStatusDeleted { // a deleted analysis stays listed until it cannot be restored
-						into.add(a.Arn, a.Name, a.LastUpdatedTime)
+						into.add(a.Arn, a.Name, a.CreatedTime, a.LastUpdatedTime)
 					}
 				}
 			})
@@ -70,7 +85,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListDataSetsPaginator(api, &quicksight.ListDataSetsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDataSetsOutput) {
 				for _, d := range p.DataSetSummaries {
-					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
 				}
 			})
 	}},
@@ -78,7 +93,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListDataSourcesPaginator(api, &quicksight.ListDataSourcesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDataSourcesOutput) {
 				for _, d := range p.DataSources {
-					into.add(d.Arn, d.Name, d.LastUpdatedTime)
+					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
 				}
 			})
 	}},
@@ -86,7 +101,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListFoldersPaginator(api, &quicksight.ListFoldersInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListFoldersOutput) {
 				for _, f := range p.FolderSummaryList {
-					into.add(f.Arn, f.Name, f.LastUpdatedTime)
+					into.add(f.Arn, f.Name, f.CreatedTime, f.LastUpdatedTime)
 				}
 			})
 	}},
@@ -95,7 +110,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListThemesPaginator(api, &quicksight.ListThemesInput{AwsAccountId: account, Type: types.ThemeTypeCustom, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListThemesOutput) {
 				for _, t := range p.ThemeSummaryList {
-					into.add(t.Arn, t.Name, t.LastUpdatedTime)
+					into.add(t.Arn, t.Name, t.CreatedTime, t.LastUpdatedTime)
 				}
 			})
 	}},
@@ -103,7 +118,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListTemplatesPaginator(api, &quicksight.ListTemplatesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListTemplatesOutput) {
 				for _, t := range p.TemplateSummaryList {
-					into.add(t.Arn, t.Name, t.LastUpdatedTime)
+					into.add(t.Arn, t.Name, t.CreatedTime, t.LastUpdatedTime)
 				}
 			})
 	}},
@@ -111,7 +126,7 @@ var assetKinds = []assetKind{
 		return readPages(ctx, quicksight.NewListTopicsPaginator(api, &quicksight.ListTopicsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListTopicsOutput) {
 				for _, t := range p.TopicsSummaries {
-					into.add(t.Arn, t.Name, nil)
+					into.add(t.Arn, t.Name, nil, nil)
 				}
 			})
 	}},
@@ -121,6 +136,7 @@ var assetKinds = []assetKind{
 				for _, c := range p.VPCConnectionSummaries {
 					if c.Status != types.VPCConnectionResourceStatusDeleted {
 						into.Connections = append(into.Connections, connection(into.Region, c))
+						into.since(c.Name, c.CreatedTime)
 					}
 				}
 			})

@@ -359,6 +359,7 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 	}
 	var evidence []closing.Evidence
 	var blockers []closing.Blocker
+	around.oldest = inv.oldest()
 	m.Directory, evidence, blockers = around.decideDirectory(t.Request, verified.Denied)
 	add(evidence, blockers)
 	m.VPC, evidence, blockers = around.decideVPC(t.Request, m, verified.Denied)
@@ -383,6 +384,18 @@ func (inv *inventory) material(ctx context.Context, request closing.Request) (cl
 	var err error
 	m.Assets, err = inv.assets.List(ctx, m.Add)
 	return m, err
+}
+
+// oldest is what QuickSight has had for longest; nil where it has nothing with a date. QuickSight says nowhere since when an account is
+// subscribed, and makes sample assets when it is.
+func (inv *inventory) oldest() *trace {
+	var oldest *trace
+	for _, l := range inv.Lists {
+		if l.Oldest != nil && (oldest == nil || l.Oldest.Since.Before(oldest.Since)) {
+			oldest = l.Oldest
+		}
+	}
+	return oldest
 }
 
 // unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once.

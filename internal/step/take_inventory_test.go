@@ -234,6 +234,9 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 	connected := func(vpc, subnet string) string {
 		return `"quickSight": {"regions": {"us-east-1": {"vpcConnections": [{"name": "lake", "vpcId": "` + vpc + `", "subnetIds": ["` + subnet + `"]}]}}}, `
 	}
+	madeIn := func(day string) string {
+		return `"quickSight": {"regions": {"us-east-1": {"dashboards": ["Sales"], "dataSets": [{"name": "orders", "created": "` + day + `T10:00:00Z"}]}}}, `
+	}
 	twoVPCs := strings.Replace(itsVPC, `"vpcs": [`, `"vpcs": [{"id": "`+foreign+`", "cidr": "10.99.0.0/16"}, `, 1)
 	request := func(fields string) string { return `{"accountId": "` + readingTarget + `", ` + fields + `}` }
 	for _, test := range []struct {
@@ -255,6 +258,10 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 		{"a directory that is not there", `"quickSight": {}`, request(`"directory": "d-9067000000"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "no such directory"},
 		{"a directory after the preview", `"quickSight": {}, ` + strings.Replace(preview, "2016-02", "2020-02", 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "too little"},
 		{"a directory after the preview, named", `"quickSight": {}, ` + strings.Replace(preview, "2016-02", "2020-02", 1) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateDelete, closing.FateDelete, nil, ""},
+		{"a directory younger than QuickSight", madeIn("2015-11-20") + preview + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "too little"},
+		{"a directory made at sign-up", madeIn("2016-01-20") + preview + `, ` + itsVPC + closed, plain, closing.FateDelete, closing.FateDelete, nil, ""},
+		{"a directory whose group another names", `"quickSight": {}, ` + preview + `, ` + itsVPC + `, "securityGroups": [{"id": "sg-0ccc000000000001", "vpc": "` + previewVPC + `", "rules": [{"group": "sg-0ddd000000000001"}]},
+			{"id": "sg-0ddd000000000001", "vpc": "` + previewVPC + `", "name": "` + previewDirectory + `_controllers"}]` + closed, plain, closing.FateKeep, closing.FateKeep, nil, "sg-0ccc000000000001"},
 		{"a directory with single sign-on", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"sso": true, "name"`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "single sign-on"},
 		{"a Microsoft AD, named", `"quickSight": {}, ` + strings.Replace(preview, `"name"`, `"type": "MicrosoftAD", "name"`, 1) + `, ` + itsVPC + closed, request(`"directory": "` + previewDirectory + `"`), closing.FateKeep, closing.FateKeep, []closing.Code{closing.NoEvidence}, "MicrosoftAD"},
 		{"two directories", `"quickSight": {}, ` + strings.Replace(preview, `[{`, `[{"id": "d-9067054321", "name": "quicksight2", "launched": "2016-03-01T10:00:00Z", "vpc": "`+previewVPC+`"}, {`, 1) + `, ` + itsVPC + closed, plain, closing.FateKeep, closing.FateKeep, nil, "not certain"},
@@ -291,6 +298,21 @@ func TestTakeInventoryDecidesAboutDirectoryAndVPC(t *testing.T) {
 				t.Errorf("verdict %s", verdictOf(plan))
 			}
 		})
+	}
+}
+
+// The directory's age is told beside that of the oldest thing in QuickSight.
+func TestTakeInventoryComparesAges(t *testing.T) {
+	t.Parallel()
+	for made, want := range map[string]closing.Evidence{
+		"2015-11-20": {About: previewDirectory, Fact: "it was launched 73 days after QuickSight was in use: dataset orders is of 2015-11-20"},
+		"2025-01-20": {About: previewDirectory, For: true, Fact: "it is no younger than what QuickSight has had for longest, dataset orders of 2025-01-20"},
+	} {
+		account := `"quickSight": {"regions": {"us-east-1": {"dashboards": ["Sales"]}, "eu-west-1": {"dataSets": [{"name": "orders", "created": "` + made + `T10:00:00Z"}]}}}, `
+		evidence := newReading(t, account+preview+`, `+itsVPC+closed, emulator.Options{}).plan(plain).Observed.Evidence
+		if !slices.Contains(evidence, want) {
+			t.Errorf("%s is not among %+v", want.Fact, evidence)
+		}
 	}
 }
 

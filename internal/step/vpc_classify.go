@@ -419,11 +419,12 @@ func isDefaultGroup(g types.SecurityGroup) bool { return aws.ToString(g.GroupNam
 // namesNeighbours tells whether a group's rules name another group of the VPC, which EC2 then refuses to delete.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html
 func (c *classifier) namesNeighbours(g types.SecurityGroup) bool {
-	id := aws.ToString(g.GroupId)
-	rules := append(referencesIn(g.IpPermissions, id, false), referencesIn(g.IpPermissionsEgress, id, true)...)
-	return slices.ContainsFunc(rules, func(r reference) bool {
-		return slices.ContainsFunc(c.Groups, func(o types.SecurityGroup) bool { return c.isThis(o.VpcId) && aws.ToString(o.GroupId) == r.to })
-	})
+	return slices.ContainsFunc(c.Groups, func(o types.SecurityGroup) bool { return c.isThis(o.VpcId) && namesGroup(g, aws.ToString(o.GroupId)) })
+}
+
+// namesGroup tells whether a group's rules name another group.
+func namesGroup(g types.SecurityGroup, other string) bool {
+	return slices.ContainsFunc(referencesOf(g), func(r reference) bool { return r.to == other })
 }
 
 // isDirectoryGroup tells whether a security group is that of the directory that goes.
