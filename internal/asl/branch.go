@@ -25,6 +25,7 @@ type branch struct {
 	// Of the task at work.
 	work      *scheduled
 	token     string
+	job       string   // ARN of the execution that it waits for
 	heartbeat int      // sequence of the valid heartbeat item
 	handed    bool     // the token has been handed over
 	early     *outcome // an answer that came before the token was handed over
@@ -58,7 +59,7 @@ func (b *branch) leave() {
 	if b.fan != nil && b.fan.run != nil {
 		b.fan.run.forget()
 	}
-	b.fan, b.work, b.token = nil, nil, ""
+	b.fan, b.work, b.token, b.job = nil, nil, "", ""
 }
 
 // mapItem is Map.Item of the context object.

@@ -148,6 +148,7 @@ func (e *Execution) abortChild(top *branch) {
 
 // halt ends what is under way inside a branch, without a trace in its own history: the execution that it is in is over.
 func (e *Execution) halt(b *branch) {
+	e.stopJob(b)
 	if b.fan == nil {
 		return
 	}

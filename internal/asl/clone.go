@@ -2,12 +2,13 @@ package asl
 
 import "slices"
 
-// Clone gives an independent copy of the execution, which lives in the world of o: its Tasks, Random and UUID; the rest of o is
-// not used. Both go on from here, and neither sees what the other does. Values and the history so far are shared, because they
-// never change.
+// Clone gives an independent copy of the execution, which lives in the world of o: its Tasks, Executions, Objects, Random
+// and UUID; the rest of o is not used. Both go on from here, and neither sees what the other does. Values and the history
+// so far are shared, because they never change.
 func (e *Execution) Clone(o Options) *Execution {
 	c := *e
-	c.options.Tasks, c.options.Random, c.options.UUID = o.Tasks, o.Random, o.UUID
+	c.options.Tasks, c.options.Executions, c.options.Objects = o.Tasks, o.Executions, o.Objects
+	c.options.Random, c.options.UUID = o.Random, o.UUID
 	c.events = slices.Clip(e.events)
 	c.path = slices.Clip(e.path)
 	c.visits = slices.Clone(e.visits)
@@ -31,6 +32,12 @@ func (e *Execution) Clone(o Options) *Execution {
 		copied := *t
 		copied.branch = copies.branch(t.branch)
 		c.tokens[token] = &copied
+	}
+	c.jobs = make(map[string][]*branch, len(e.jobs))
+	for arn, waiting := range e.jobs {
+		for _, b := range waiting {
+			c.jobs[arn] = append(c.jobs[arn], copies.branch(b))
+		}
 	}
 	c.bind()
 	return &c

@@ -13,6 +13,7 @@
 //	branch.go               a thread of states
 //	run.go                  entering and leaving states; Pass, Choice, Wait, Succeed, Fail
 //	task.go, callback.go    Task states, task tokens
+//	nested.go               tasks that start other executions
 //	fan.go                  Parallel and Map
 //	maprun.go, child.go     Map in DISTRIBUTED mode: runs and their child executions
 //	reader.go, batcher.go   ItemReader, ItemBatcher

@@ -28,6 +28,7 @@ type Options struct {
 	Input            json.RawMessage // empty is {}
 	Start            time.Time
 	Tasks            Tasks          // may be nil for a machine without Task states
+	Executions       Executions     // for startExecution; without it such a task is one of Tasks
 	Objects          Objects        // may be nil for a machine without ItemReader and ResultWriter
 	Random           func() float64 // in [0,1), for jitter, $random and States.MathRandom; may be nil without them
 	UUID             func() string  // for $uuid, States.UUID, request ids, task tokens and the names of child executions
@@ -93,7 +94,8 @@ type Execution struct { //nolint:errname // Error is the name of the error, as i
 	sequence int
 	ready    []*branch // about to enter their state
 	tokens   map[string]*ticket
-	ev       evaluation // of the state at work; reused
+	jobs     map[string][]*branch // by the ARN of the execution that they wait for
+	ev       evaluation           // of the state at work; reused
 
 	events      []event
 	runs        []*mapRun
@@ -181,7 +183,7 @@ func (e *Execution) note(b *branch, v event) int {
 }
 
 // Next says when the next thing is due. It is false when the execution has finished, and when it waits for nothing
-// but a task token that has no timeout.
+// but a task token, or an execution that it started, without a timeout.
 func (e *Execution) Next() (time.Time, bool) {
 	if e.status != Running || !e.prune() {
 		return time.Time{}, false

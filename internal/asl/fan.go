@@ -251,6 +251,7 @@ func (e *Execution) abort(b *branch, previous int) {
 	}
 	b.generation++
 	b.done = true
+	e.stopJob(b)
 	if b.fan != nil && b.fan.run != nil && b.fan.run.status == Running {
 		b.fan.run.end(Aborted, e.clock)
 		e.note(b, event{kind: MapRunAborted, previous: previous})

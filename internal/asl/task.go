@@ -67,8 +67,11 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 	if t.byToken() {
 		e.issue(b, w)
 	}
-	out := e.options.Tasks.Do(ev.ctx, e.assignment(b, arguments))
-	e.await(b, out)
+	if t.startsExecution() && e.options.Executions != nil {
+		e.startExecution(b, arguments)
+		return nil
+	}
+	e.await(b, e.options.Tasks.Do(ev.ctx, e.assignment(b, arguments)))
 	return nil
 }
 
@@ -127,13 +130,12 @@ func (e *Execution) await(b *branch, out Outcome) {
 	w := b.work
 	o := e.outcome(b, out)
 	due := e.clock + min(max(0, int64(out.After)), math.MaxInt64-e.clock)
-	limit := e.clock + w.timeout*int64(time.Second)
 	byToken := w.task.byToken() && o.failure == nil
-	if w.timeout > 0 && (byToken || due > limit) {
-		e.push(limit, item{do: overdue, branch: b})
-	}
-	if w.heartbeat > 0 && byToken {
-		b.heartbeat = e.push(e.clock+w.heartbeat*int64(time.Second), item{do: missed, branch: b})
+	switch {
+	case byToken:
+		e.startTimers(b)
+	case w.timeout > 0 && due > e.clock+w.timeout*int64(time.Second):
+		e.push(e.clock+w.timeout*int64(time.Second), item{do: overdue, branch: b})
 	}
 	switch {
 	case byToken && w.task.pattern == activity:
@@ -151,6 +153,17 @@ func (e *Execution) await(b *branch, out Outcome) {
 			}
 		}
 		e.push(due, item{do: answer, branch: b, outcome: o})
+	}
+}
+
+// startTimers queues what happens when nobody answers a task in time.
+func (e *Execution) startTimers(b *branch) {
+	w := b.work
+	if w.timeout > 0 {
+		e.push(e.clock+w.timeout*int64(time.Second), item{do: overdue, branch: b})
+	}
+	if w.heartbeat > 0 {
+		b.heartbeat = e.push(e.clock+w.heartbeat*int64(time.Second), item{do: missed, branch: b})
 	}
 }
 
@@ -220,6 +233,7 @@ func (e *Execution) envelope(payload any, size int, b *branch) *object {
 // answered takes the result of a task.
 func (e *Execution) answered(b *branch, o *outcome) {
 	b.generation++
+	b.job = ""
 	w, names := b.work, b.state.task.events()
 	f := o.failure
 	if f == nil && larger(o.output) {
@@ -254,6 +268,7 @@ func (e *Execution) submitted(b *branch, o *outcome) {
 // taskTimedOut ends an attempt that took too long, or whose heartbeat did not come.
 func (e *Execution) taskTimedOut(b *branch, heartbeat bool) {
 	b.generation++
+	b.job = "" // what it started goes on
 	// Recorded: a missed heartbeat shows as States.Timeout too. The name of the documentation matches as well.
 	f := &failure{name: errorTimeout, hasName: true, heartbeat: heartbeat}
 	b.last = e.note(b, event{kind: b.state.task.events().timedOut, previous: b.last, detail: taskFailure{b.work, f}})
