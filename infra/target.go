@@ -35,14 +35,20 @@ func newTarget(app constructs.Construct, config configuration) awscdk.Stack {
 	reads := targetActions(func(op operation.Operation) bool { return !op.Mutating && !slices.Contains(exports, op.Name) }, "quicksight", "ds", "ec2")
 	newTargetRole(stack, step.RoleRead, w.trust(hub, workflow.Read), "Reads what closing would destroy, and what is left",
 		statement(append(reads, "cloudtrail:LookupEvents"), "*"), allowAll(step.WorkloadReads()),
-		allow("iam:GetRole", w.own(step.RoleClose)), allow("iam:SimulatePrincipalPolicy", w.own(step.RoleClose)))
+		allow("iam:GetRole", w.own(step.RoleClose)), allow("iam:SimulatePrincipalPolicy", w.own(step.RoleClose)), allowAll(remains))
 	newTargetRole(stack, step.RoleClose, w.trust(hub, workflow.Close), "Closes QuickSight; every session of it is narrowed to its next acts",
-		allowAll(step.WorkloadReads()),
+		allowAll(step.WorkloadReads()), allowAll(remains),
 		// On everything, since which directory and VPC it will be is not known; and IAM's simulator, which the preflight asks, doubts
 		// whatever is limited to ARNs.
-		statement(append(targetActions(func(operation.Operation) bool { return true }, "quicksight", "ds", "ec2"), "ds:UnauthorizeApplication"), "*"))
+		statement(append(targetActions(func(op operation.Operation) bool { return !slices.Contains(advice, op.Name) }, "quicksight", "ds", "ec2"), "ds:UnauthorizeApplication"), "*"))
 	return stack
 }
+
+// remains are what tells which roles and policies of QuickSight's remain.
+var remains = []string{"iam:ListRoles", "iam:ListPolicies"}
+
+// advice is what is read for approvers alone, before anything is closed.
+var advice = []string{"DescribeKeyRegistration", "DescribeDashboardPermissions"}
 
 // exports are what Export Assets alone calls. It changes nothing, but starts work, and reads what assets say: it is the closing role's.
 var exports = strings.Fields(`StartAssetBundleExportJob DescribeAssetBundleExportJob

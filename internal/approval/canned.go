@@ -76,7 +76,7 @@ func cannedPlan(at time.Time) closing.Plan {
 		AccountID: "222233334444", IdentityRegion: "us-east-1",
 		Subscription: &closing.Subscription{Status: "ACCOUNT_CREATED", AccountName: "acme-analytics", Edition: "ENTERPRISE", TerminationProtection: true},
 		Namespaces:   []closing.Namespace{{Name: "default", CapacityRegion: "us-east-1"}, {Name: "partners", CapacityRegion: "us-east-1"}},
-		Directory: closing.Directory{Fate: closing.FateDelete, ID: "d-9067012345", Region: "us-east-1", Type: "SimpleAD", Name: "quicksight.acme-analytics.example"},
+		Directory:    closing.Directory{Fate: closing.FateDelete, ID: "d-9067012345", Region: "us-east-1", Type: "SimpleAD", Name: "quicksight.acme-analytics.example"},
 		VPC: closing.VPC{
 			Fate: closing.FateDelete, ID: "vpc-0a1b2c3d4e5f60001", Region: "us-east-1", CIDR: "10.0.0.0/16",
 			Resources: []closing.Resource{{Kind: "subnet", ID: "subnet-0aaa000000000001"}, {Kind: "igw", ID: "igw-0aaa000000000001"}},

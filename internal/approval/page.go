@@ -51,7 +51,7 @@ form{border:1px solid var(--line);border-radius:.5rem;padding:1rem;margin:1rem 0
 label{display:block;font-weight:600}
 input{font:inherit;width:100%;padding:.6rem;margin:.25rem 0 .75rem}
 button{font:inherit;font-weight:600;padding:.7rem 1.2rem;width:100%}
-code{font-size:.85em}`
+code,pre{font-size:.85em}pre{white-space:pre-wrap;overflow-wrap:anywhere}`
 
 var styleHash = func() string {
 	sum := sha256.Sum256([]byte(style))
@@ -94,14 +94,8 @@ func notice(title, text string) string {
 	return s.end()
 }
 
-// Mask replaces what an approver has to type, wherever it stands.
-func Mask(m closing.Material) *regexp.Regexp {
-	_, want := m.Challenge()
-	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(want))
-}
-
 func (v view) render() string {
-	s := &sheet{masked: Mask(v.plan.Material)}
+	s := &sheet{masked: v.plan.Material.Mask()}
 	m := v.plan.Material
 	s.begin("Close QuickSight in " + m.AccountID)
 	s.put("<h1>Close Amazon QuickSight in AWS account %s?</h1>\n", m.AccountID)
@@ -110,6 +104,7 @@ func (v view) render() string {
 	v.difference(s)
 	v.destroyed(s)
 	v.network(s)
+	v.follows(s)
 	v.stays(s)
 	v.decided(s)
 	v.forms(s)
@@ -258,6 +253,21 @@ func (v view) network(s *sheet) {
 	}
 }
 
+// follows is what AWS shows of the account's use, and what closing brings with it beside what is destroyed.
+func (v view) follows(s *sheet) {
+	if all := v.plan.Consequences(); len(all) > 0 {
+		s.put("<h2>What follows from it</h2><ul>\n")
+		for _, c := range all {
+			s.put("<li><strong>%s:</strong> %s", c.About, c.What)
+			if n := len(c.Do); n > 0 {
+				s.put("<details><summary>How to look, and to clean up</summary><pre>%s</pre></details>", strings.Join(c.Do, "\n"))
+			}
+			s.put("</li>\n")
+		}
+		s.put("</ul>\n")
+	}
+}
+
 func (v view) stays(s *sheet) {
 	m := v.plan.Material
 	s.put("<h2>What stays</h2><ul>\n")
@@ -269,9 +279,8 @@ func (v view) stays(s *sheet) {
 	}
 	items(s, m.VPC.Left, func(r closing.Resource) string { return r.Kind + " " + r.ID + " in the VPC's account" })
 	s.put("<li>The AWS account itself, and everything that is not listed above</li></ul>\n")
-	if len(v.plan.Observed.Uses)+len(v.plan.Observed.Advice) > 0 {
+	if len(v.plan.Observed.Advice) > 0 {
 		s.put("<h2>What you should know</h2><ul>\n")
-		items(s, v.plan.Observed.Uses, closing.Use.String)
 		items(s, v.plan.Observed.Advice, func(a string) string { return a })
 		s.put("</ul>\n")
 	}

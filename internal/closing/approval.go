@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"regexp"
 	"slices"
 	"time"
 )
@@ -121,6 +122,12 @@ func (m Material) Challenge() (what, want string) {
 		return "the name of the QuickSight account", m.Subscription.AccountName
 	}
 	return "the account id", m.AccountID
+}
+
+// Mask finds what an approver has to type, to replace it wherever people read: whoever types it must have looked elsewhere.
+func (m Material) Mask() *regexp.Regexp {
+	_, want := m.Challenge()
+	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(want))
 }
 
 // Electorate is how many of the named approvers are left once the starter is not counted. An approver may be named as person and as

@@ -1,6 +1,7 @@
 package closing
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,50 +10,100 @@ import (
 // Consequence is something that closing an account brings with it, which people should know before they decide, and may have to act on
 // afterwards.
 type Consequence struct {
-	What string `json:"what"`
-	Do   string `json:"do,omitempty"` // a command, or whom to ask
+	About string   `json:"about"` // "users", "sharing", "embedding", "data", "billing", "remains", "beyond us"
+	What  string   `json:"what"`
+	Do    []string `json:"do,omitempty"` // commands, or where to go
 }
 
-// Consequences are what closing the account of m brings with it. It promises nothing that AWS does not.
-func Consequences(m Material) []Consequence {
+// String is the consequence in one line.
+func (c Consequence) String() string { return c.About + ": " + c.What }
+
+// Consequences are what closing the account of p brings with it, as far as AWS tells. It promises nothing that AWS does not.
+func (p Plan) Consequences() []Consequence {
+	m, o := p.Material, p.Observed
 	if m.Subscription == nil {
 		return nil
 	}
-	var out []Consequence
-	say := func(do, format string, args ...any) {
-		out = append(out, Consequence{What: fmt.Sprintf(format, args...), Do: do})
-	}
-	roles := map[string]int{}
-	for _, c := range m.Contents {
-		if c.Kind == "user" {
-			roles[c.Role] += c.N
-		}
-	}
+	var c consequences
+	c.users(m, o)
+	c.openings(m, o)
+	c.data(m, o)
+	c.billing(m)
+	c.remains(o)
+	c.say("beyond us", []string{"https://us-east-1.quicksight.aws.amazon.com/sn/console/unsubscribe", "https://console.aws.amazon.com/support/home#/case/create"},
+		"where this workflow cannot go on, an administrator can unsubscribe in the console; where the console cannot, AWS Support can "+
+			"(service QuickSight, category Account; give the request ids of the report)")
+	return c
+}
+
+type consequences []Consequence
+
+func (c *consequences) say(about string, do []string, format string, args ...any) {
+	*c = append(*c, Consequence{About: about, What: fmt.Sprintf(format, args...), Do: do})
+}
+
+func (c *consequences) users(m Material, o Observed) {
+	roles := m.roles()
 	for _, role := range slices.Sorted(maps.Keys(roles)) {
-		say("", "%d users with the role %s lose their access", roles[role], role)
+		c.say("users", nil, "%d users with the role %s lose their access", roles[role], cmp.Or(role, "unknown"))
 	}
-	if m.Subscription.PublicSharing {
-		say("", "public sharing is on: dashboards that are shared with everybody on the internet, or embedded in pages, stop working")
-	} else if m.Count("dashboard") > 0 {
-		say("", "dashboards that are embedded in applications stop working: %d dashboards go", m.Count("dashboard"))
+	for _, u := range o.Uses {
+		c.say("users", nil, "%s", u)
 	}
-	if m.Count("dataset") > 0 {
-		say("", "the data in SPICE of %d datasets is lost with %d refresh schedules; exports hold definitions, not rows", m.Count("dataset"), m.Count("refresh-schedule"))
+}
+
+// openings are how dashboards reach people who are no users of the account. CloudTrail shows embedding by the URLs that applications ask
+// for, and no others: a dashboard behind public sharing's embed code, or one that nobody opened lately, does not show.
+func (c *consequences) openings(m Material, o Observed) {
+	dashboards := m.Count("dashboard")
+	if dashboards == 0 {
+		return
 	}
-	say("aws ce get-cost-and-usage --time-period Start=…,End=… --granularity DAILY --metrics UnblendedCost --filter "+
-		`'{"Dimensions":{"Key":"SERVICE","Values":["Amazon QuickSight"]}}'`,
-		"billing: one answer of AWS's community says that charges are prorated to the day, a measurement of 2022 that a user is billed to the end of "+
-			"the month; annual subscriptions that have begun cannot be cancelled. Nothing is promised: look at the bill")
-	say("aws iam list-roles --path-prefix /service-role/ --query \"Roles[?starts_with(RoleName,'aws-quicksight-')].RoleName\"",
-		"QuickSight's service roles and their policies AWSQuickSight… remain: detach and delete them once nothing uses them")
-	say("", "KMS keys that were registered with QuickSight, secrets, S3 bucket policies and security group rules that name it remain: they are yours and are not touched")
-	for _, n := range m.Namespaces {
-		if n.Application != "" {
-			say("aws sso-admin update-application --status DISABLED --application-arn "+n.Application,
-				"the IAM Identity Center application %s may remain; it can then be disabled, and no longer deleted", n.Application)
+	switch {
+	case !m.Subscription.PublicSharing:
+		c.say("sharing", nil, "public sharing is off for the account")
+	case len(o.Sharing) == 0:
+		c.say("sharing", nil, "public sharing is on: what everybody on the internet can open, or finds embedded in public pages, stops working; which of the %d dashboards that is, was not read", dashboards)
+	}
+	for _, s := range o.Sharing {
+		c.say("sharing", nil, "%s", s)
+	}
+	for _, u := range o.Uses {
+		if text := u.Embedding(); text != "" {
+			c.say("embedding", nil, "%s", text)
 		}
 	}
-	say("https://us-east-1.quicksight.aws.amazon.com/sn/console/unsubscribe",
-		"where this workflow cannot go on, an administrator can unsubscribe in the console; where the console cannot, AWS Support can (service QuickSight, category Account)")
-	return out
+	c.say("embedding", nil, "whatever application embeds any of the %d dashboards shows errors from then on; no call lists such applications", dashboards)
+}
+
+func (c *consequences) data(m Material, o Observed) {
+	if sets := m.Count("dataset"); sets > 0 {
+		c.say("data", nil, "%d of %d datasets have their rows in SPICE: those are lost, and %d refresh schedules end; exports hold definitions, not rows",
+			o.InSpice, sets, m.Count("refresh-schedule"))
+	}
+}
+
+func (c *consequences) billing(m Material) {
+	if e := m.Monthly(); e != nil {
+		c.say("billing", e.Sources, "a month of its users costs %s", e)
+	} else {
+		c.say("billing", nil, "what the account costs a month is not known")
+	}
+	c.say("billing", []string{
+		`aws ce get-cost-and-usage --time-period Start=…,End=… --granularity DAILY --metrics UnblendedCost --filter '{"Dimensions":{"Key":"SERVICE","Values":["Amazon QuickSight"]}}'`,
+		"https://community.amazonquicksight.com/t/quicksight-author-billing/25464",
+		"https://docs.aws.amazon.com/quicksight/latest/user/managing-subscriptions.html",
+	}, "until when it is billed: one answer of AWS's community says that charges are prorated to the day, a measurement of 2022 that a user is billed to the end of "+
+		"the month; annual subscriptions that have begun cannot be cancelled. Nothing is promised: look at the bill")
+}
+
+func (c *consequences) remains(o Observed) {
+	for _, r := range o.Remains {
+		var do []string
+		for _, name := range r.Names {
+			do = append(do, r.CleanUp(name)...)
+		}
+		c.say("remains", do, "%s", r.What())
+	}
+	c.say("remains", nil, "security group rules and resource policies of your own that admit QuickSight, AWS's managed policies and CloudWatch metrics are not looked for, and not touched")
 }

@@ -184,7 +184,12 @@ type Observed struct {
 	Blockers  []Blocker  `json:"blockers,omitempty"` // empty: closable
 	Advice    []string   `json:"advice,omitempty"`   // what the approver should know: permissions that the preflight doubts
 	Requester string     `json:"requester,omitempty"`
-	Uses      []Use      `json:"uses,omitempty"` // of each region that holds anything, and of the identity region; a retaken plan has none
+
+	// What follows from closing. The last three are read for the first round, and taken over into the next.
+	InSpice int         `json:"inSpice,omitempty"` // datasets whose rows SPICE holds
+	Uses    []Use       `json:"uses,omitempty"`    // of each region that holds anything, and of the identity region
+	Sharing []Sharing   `json:"sharing,omitempty"` // of each region with dashboards, where public sharing is on
+	Remains []Remainder `json:"remains,omitempty"` // by kind
 }
 
 // Evidence is one fact for or against an assumption that no API states.

@@ -23,7 +23,8 @@ type Report struct {
 	Acts         []Act         `json:"acts,omitempty"`
 	Gone         []Check       `json:"gone,omitempty"`         // verified by a call
 	Consequences []Consequence `json:"consequences,omitempty"` // of what the plan says, done or not
-	Left         []Check       `json:"left,omitempty"`         // still there, with the reason
+	Left         []Check       `json:"left,omitempty"`         // still there, with the reason: kept, or not done
+	LeftBehind   []Check       `json:"leftBehind,omitempty"`   // what a closing does not touch, and how to clean it up
 	Unknown      []Check       `json:"unknown,omitempty"`      // could not be asked: never read as gone
 	Restored     []string      `json:"restored,omitempty"`
 	Next         string        `json:"next,omitempty"` // the one command or input that goes on
@@ -46,6 +47,8 @@ type Check struct {
 	Region string `json:"region,omitempty"`
 	Shown  string `json:"shown"` // the call and its answer: "quicksight:DescribeAccountSubscription: UNSUBSCRIBED"
 	Why    string `json:"why,omitempty"`
+	// Do are the commands that clean up what is left.
+	Do []string `json:"do,omitempty"`
 }
 
 // FirstLine is the first line of every report.

@@ -57,6 +57,8 @@ func schema(of reflect.Type) map[string]any {
 		return map[string]any{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
 		return map[string]any{"type": "integer"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
 	case reflect.Struct:
 		members, required := map[string]any{}, []string{}
 		for f := range of.Fields() {

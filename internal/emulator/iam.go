@@ -13,6 +13,8 @@ import (
 var iamOperations = map[string]op{
 	"GetRole":                 {run: getRole, required: []string{"RoleName"}, resource: roleResource},
 	"ListAccountAliases":      {run: listAccountAliases},
+	"ListRoles":               {run: listRoles},
+	"ListPolicies":            {run: listPolicies},
 	"SimulatePrincipalPolicy": {run: simulatePrincipalPolicy, required: []string{"PolicySourceArn", "ActionNames"}, resource: simulatedResource},
 }
 
@@ -41,6 +43,48 @@ func getRole(r *request) (any, error) {
 	return &iam.GetRoleOutput{Role: &types.Role{
 		Path: &path, RoleName: &name, RoleId: &id, Arn: &arn, CreateDate: &created, AssumeRolePolicyDocument: &document,
 	}}, nil
+}
+
+// listRoles lists the roles below a path, with their trust policies.
+func listRoles(r *request) (any, error) {
+	var roles []types.Role
+	for _, name := range sortedKeys(r.acct().Roles) {
+		role := r.acct().Roles[name]
+		path, arn, id, created := cmp.Or(role.Path, "/"), role.arn(r.account, name), roleID(r.account, name), r.aws.world.Now
+		if !strings.HasPrefix(path, r.str("PathPrefix")) {
+			continue
+		}
+		trust, err := json.Marshal(r.aws.world.trust(r.account, role))
+		if err != nil {
+			return nil, err
+		}
+		document := url.QueryEscape(string(trust))
+		roles = append(roles, types.Role{Path: &path, RoleName: &name, RoleId: &id, Arn: &arn, CreateDate: &created, AssumeRolePolicyDocument: &document})
+	}
+	cut, next, ok := paginate(r, roles, r.str("Marker"), r.num("MaxItems", 0), 100)
+	if !ok {
+		return nil, apiError("InvalidInput", "Invalid Marker")
+	}
+	return &iam.ListRolesOutput{Roles: cut, IsTruncated: next != "", Marker: optional(next)}, nil
+}
+
+// listPolicies lists the account's own policies below a path. Those of AWS, which nobody has asked for yet, it does not know.
+func listPolicies(r *request) (any, error) {
+	if scope := r.str("Scope"); scope != "Local" {
+		return nil, &APIError{Code: "NotImplemented", Status: 501, Message: "ListPolicies knows the scope Local alone, not " + scope}
+	}
+	var policies []types.Policy
+	for _, p := range r.acct().ManagedPolicies {
+		path, name := p[:strings.LastIndex(p, "/")+1], p[strings.LastIndex(p, "/")+1:]
+		if arn := "arn:aws:iam::" + r.account + ":policy" + p; strings.HasPrefix(path, r.str("PathPrefix")) {
+			policies = append(policies, types.Policy{Path: &path, PolicyName: &name, Arn: &arn})
+		}
+	}
+	cut, next, ok := paginate(r, policies, r.str("Marker"), r.num("MaxItems", 0), 100)
+	if !ok {
+		return nil, apiError("InvalidInput", "Invalid Marker")
+	}
+	return &iam.ListPoliciesOutput{Policies: cut, IsTruncated: next != "", Marker: optional(next)}, nil
 }
 
 func listAccountAliases(r *request) (any, error) {

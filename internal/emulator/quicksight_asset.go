@@ -58,6 +58,15 @@ type Asset struct {
 	Members          json.RawMessage `json:"members,omitempty"`
 	RefreshSchedules []string        `json:"refreshSchedules,omitempty"` // ids; data sets only
 	ExportFails      bool            `json:"exportFails,omitempty"`      // an export job with it fails
+	LinkSharing      []string        `json:"linkSharing,omitempty"`      // ARNs of whom a dashboard's link lets in
+	S3               *S3Source       `json:"s3,omitempty"`               // a data source's manifest; its summary has it as parameters
+}
+
+// S3Source is where a data source of files has its manifest, and by which role it reads.
+type S3Source struct {
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+	Role   string `json:"role,omitempty"`
 }
 
 // UnmarshalJSON accepts a name for the whole asset. Members are further members of the summary that its List operation
@@ -107,12 +116,13 @@ var quickSightAssetOperations = assetOperations()
 
 func assetOperations() map[string]op {
 	operations := map[string]op{
-		"ListRefreshSchedules":      {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
-		"DescribeRefreshSchedule":   {run: describeRefreshSchedule, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules/{ScheduleId}", resource: refreshScheduleResource},
-		"ListCustomPermissions":     {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
-		"ListBrands":                {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
-		"DescribeCustomPermissions": {run: describeCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions/{CustomPermissionsName}"},
-		"DescribeBrand":             {run: describeBrand, route: "GET /accounts/{AwsAccountId}/brands/{BrandId}"},
+		"ListRefreshSchedules":         {run: listRefreshSchedules, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules", resource: refreshScheduleResource},
+		"DescribeRefreshSchedule":      {run: describeRefreshSchedule, route: "GET /accounts/{AwsAccountId}/data-sets/{DataSetId}/refresh-schedules/{ScheduleId}", resource: refreshScheduleResource},
+		"DescribeDashboardPermissions": {run: describeDashboardPermissions, route: "GET /accounts/{AwsAccountId}/dashboards/{DashboardId}/permissions", resource: dashboardResource},
+		"ListCustomPermissions":        {run: listCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions"},
+		"ListBrands":                   {run: listBrands, route: "GET /accounts/{AwsAccountId}/brands"},
+		"DescribeCustomPermissions":    {run: describeCustomPermissions, route: "GET /accounts/{AwsAccountId}/custom-permissions/{CustomPermissionsName}"},
+		"DescribeBrand":                {run: describeBrand, route: "GET /accounts/{AwsAccountId}/brands/{BrandId}"},
 	}
 	for _, kind := range assetKinds {
 		route := "GET /accounts/{AwsAccountId}/" + kind.route
@@ -185,6 +195,11 @@ func (k assetKind) summary(asset *Asset) (reflect.Value, error) {
 	for _, name := range []string{"LastUpdatedTime", "UpdatedAt"} {
 		set(name, &asset.Updated)
 	}
+	if asset.S3 != nil {
+		set("DataSourceParameters", &types.DataSourceParametersMemberS3Parameters{Value: types.S3Parameters{
+			ManifestFileLocation: &types.ManifestFileLocation{Bucket: &asset.S3.Bucket, Key: &asset.S3.Key}, RoleArn: optional(asset.S3.Role),
+		}})
+	}
 	if asset.Members != nil {
 		d := json.NewDecoder(bytes.NewReader(asset.Members))
 		d.DisallowUnknownFields()
@@ -230,6 +245,30 @@ func slug(name string) string {
 		}
 		return '-'
 	}, strings.ToLower(name)), "-")
+}
+
+func dashboardResource(r *request) []string {
+	return []string{r.quickSightARN("dashboard/" + r.str("DashboardId"))}
+}
+
+// describeDashboardPermissions knows whom a dashboard's link lets in, and nothing of those that it is shared with by name.
+func describeDashboardPermissions(r *request) (any, error) {
+	for _, d := range r.quickSightRegion().Dashboards {
+		if d.ID != r.str("DashboardId") {
+			continue
+		}
+		out := &quicksight.DescribeDashboardPermissionsOutput{DashboardArn: &d.ARN, DashboardId: &d.ID, Permissions: []types.ResourcePermission{}}
+		for _, principal := range d.LinkSharing {
+			if out.LinkSharingConfiguration == nil {
+				out.LinkSharingConfiguration = &types.LinkSharingConfiguration{}
+			}
+			out.LinkSharingConfiguration.Permissions = append(out.LinkSharingConfiguration.Permissions, types.ResourcePermission{
+				Principal: &principal, Actions: []string{"quicksight:DescribeDashboard", "quicksight:QueryDashboard", "quicksight:ListDashboardVersions"},
+			})
+		}
+		return out, nil
+	}
+	return nil, &APIError{Code: "ResourceNotFoundException", Status: http.StatusNotFound, Message: "dashboard " + r.str("DashboardId") + " is not found"}
 }
 
 func refreshScheduleResource(r *request) []string {

@@ -37,11 +37,12 @@ type Account struct {
 	Principals        []Credential        `json:"principals,omitempty"`
 	Roles             map[string]*Role    `json:"roles,omitempty"`
 	Users             map[string]*User    `json:"users,omitempty"`
-	QuickSight        *QuickSight         `json:"quickSight,omitempty"`  // nil: never subscribed
-	Directories       []*Directory        `json:"directories,omitempty"` // Directory Service
-	Workloads         []*Workload         `json:"workloads,omitempty"`   // of other services
-	Network           map[string]*Network `json:"network,omitempty"`     // EC2, by Region
-	Trail             []TrailEvent        `json:"trail,omitempty"`       // CloudTrail's event history before the start
+	ManagedPolicies   []string            `json:"managedPolicies,omitempty"` // its own ones, by path and name, such as "/service-role/AWSQuickSightS3Policy"
+	QuickSight        *QuickSight         `json:"quickSight,omitempty"`      // nil: never subscribed
+	Directories       []*Directory        `json:"directories,omitempty"`     // Directory Service
+	Workloads         []*Workload         `json:"workloads,omitempty"`       // of other services
+	Network           map[string]*Network `json:"network,omitempty"`         // EC2, by Region
+	Trail             []TrailEvent        `json:"trail,omitempty"`           // CloudTrail's event history before the start
 	TrailDelayMinutes *int                `json:"trailDelayMinutes,omitempty"`
 	Buckets           map[string]*Bucket  `json:"buckets,omitempty"`
 	Topics            []*Topic            `json:"topics,omitempty"`

@@ -52,7 +52,7 @@ func All() []Operation {
 // table holds reads and writes apart, since the difference is what the table is for.
 var table = build(
 	reads("sts", "GetCallerIdentity AssumeRole"),
-	reads("iam", "SimulatePrincipalPolicy GetRole ListAccountAliases"),
+	reads("iam", "SimulatePrincipalPolicy GetRole ListAccountAliases ListRoles ListPolicies"),
 	reads("cloudtrail", "LookupEvents"),
 	reads("ssm", "GetParameter"),
 	reads("organizations", "DescribeAccount ListAccounts ListParents ListTagsForResource"),
@@ -68,6 +68,7 @@ var table = build(
 	reads("quicksight", `DescribeAccountSubscription DescribeAccountSettings
 		ListNamespaces ListUsers ListGroups ListIAMPolicyAssignments ListCustomPermissions ListBrands
 		ListDashboards ListAnalyses ListDataSets ListDataSources ListFolders ListThemes ListTemplates ListTopics ListVPCConnections
+		DescribeDashboardPermissions DescribeKeyRegistration
 		ListRefreshSchedules ListActionConnectors ListAgents ListApps ListFlows ListKnowledgeBases ListSpaces
 		DescribeTemplateDefinition DescribeTopic DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
 		DescribeCustomPermissions DescribeBrand DescribeIAMPolicyAssignment ListGroupMemberships

@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"quicksight-unsubscribe/internal/emulator"
@@ -84,7 +85,7 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 		if err != nil {
 			return nil, err
 		}
-		if world.Accounts[id].Roles == nil { // an empty list is a list
+		if listed := world.Accounts[id].Roles; listed == nil || len(listed) > 0 && len(ownRoles(listed)) == 0 { // an empty list is a list
 			give(account, stacks.Target.Roles)
 		}
 		if id == w.Management {
@@ -142,4 +143,9 @@ func person(w *emulator.World, name string) *emulator.Credential {
 		}
 	}
 	return nil
+}
+
+// ownRoles are those roles of an account that are no service's: what a service made for itself says nothing of the others.
+func ownRoles(roles map[string]*emulator.Role) []string {
+	return slices.DeleteFunc(sorted(roles), func(name string) bool { return roles[name].Path == "/service-role/" })
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (r *Run) Ending(w io.Writer, s Summary) {
 		for _, check := range e.Report.Gone {
 			gone[check.Kind]++
 		}
-		for _, check := range e.Report.Left {
+		for _, check := range slices.Concat(e.Report.Left, e.Report.LeftBehind) {
 			left[check.Kind]++
 		}
 	}

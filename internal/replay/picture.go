@@ -419,7 +419,7 @@ func planAgainstDone(plan closing.Plan, report *closing.Report, calls []emulator
 				return "gone", succeeded
 			}
 		}
-		for _, check := range slices.Concat(report.Left, report.Unknown) {
+		for _, check := range slices.Concat(report.Left, report.LeftBehind, report.Unknown) {
 			if slices.Contains(ids, check.ID) {
 				return "left: " + cmp.Or(check.Why, check.Shown), caught
 			}

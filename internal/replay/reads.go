@@ -41,14 +41,15 @@ func (r *Run) fewestReads() int {
 	return len(needed)
 }
 
-// portion tells which part of a list a call asked for: the parent whose children it lists, and the page.
+// portion tells which part of a list a call asked for: the parent whose children it lists, or the item that has a
+// call of its own, and the page.
 func portion(call emulator.Call) string {
 	var params map[string]any
 	if err := json.Unmarshal(call.Params, &params); err != nil {
 		panic("replay: the journal holds parameters that are not JSON: " + err.Error())
 	}
 	out := map[string]any{}
-	for _, name := range []string{"Namespace", "GroupName", "DataSetId", "NextToken", "Marker"} {
+	for _, name := range []string{"Namespace", "GroupName", "DataSetId", "DashboardId", "NextToken", "Marker"} {
 		if params[name] != nil {
 			out[name] = params[name]
 		}

@@ -111,7 +111,7 @@ func (r *Run) reportLines(w io.Writer, e *Execution) {
 	for _, check := range report.Gone {
 		fmt.Fprintf(w, "  gone   %s %s (%s)\n", check.Kind, check.ID, check.Shown)
 	}
-	for _, check := range report.Left {
+	for _, check := range slices.Concat(report.Left, report.LeftBehind) {
 		fmt.Fprintf(w, "  left   %s %s: %s\n", check.Kind, check.ID, cmp.Or(check.Why, check.Shown))
 	}
 	for _, what := range report.Restored {

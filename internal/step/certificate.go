@@ -18,7 +18,7 @@ func certificate(r closing.Report) []byte {
 	p.raw(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>`)
 	p.text("QuickSight closing of " + r.AccountID)
 	p.raw(`</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}` +
-		`table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere}` +
+		`table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere;white-space:pre-line}` +
 		`pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem}@media print{body{margin:0}}</style><main><h1>`)
 	p.text(r.FirstLine)
 	p.raw("</h1>")
@@ -57,7 +57,8 @@ func certificate(r closing.Report) []byte {
 	}
 	p.table("Changes, in their order", []string{"When", "Call", "Of", "Region", "Outcome", "Request id"}, rows)
 	p.checks("Verified gone", r.Gone)
-	p.checks("Left, and why", r.Left)
+	p.checks("Kept or not done, and why", r.Left)
+	p.checks("Left behind, and how to clean up", r.LeftBehind)
 	p.checks("Unknown", r.Unknown)
 	rows = nil
 	for _, text := range r.Restored {
@@ -66,9 +67,9 @@ func certificate(r closing.Report) []byte {
 	p.table("Restored", nil, rows)
 	rows = nil
 	for _, c := range r.Consequences {
-		rows = append(rows, []string{c.What, c.Do})
+		rows = append(rows, []string{c.About, c.What, strings.Join(c.Do, "\n")})
 	}
-	p.table("Consequences, and what to clean up", []string{"What", "How"}, rows)
+	p.table("Consequences, and what to clean up", []string{"About", "What", "How"}, rows)
 	p.raw("</main></html>\n")
 	return []byte(p.String())
 }
@@ -172,9 +173,9 @@ func (p *page) manifest(r closing.Report) {
 func (p *page) checks(title string, checks []closing.Check) {
 	var rows [][]string
 	for _, c := range checks {
-		rows = append(rows, []string{c.Kind, c.ID, c.Region, c.Shown, c.Why})
+		rows = append(rows, []string{c.Kind, c.ID, c.Region, c.Shown, c.Why, strings.Join(c.Do, "\n")})
 	}
-	p.table(title, []string{"Kind", "Id", "Region", "Shown by", "Why"}, rows)
+	p.table(title, []string{"Kind", "Id", "Region", "Shown by", "Why", "To clean up"}, rows)
 }
 
 func stamp(t *time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -17,7 +17,7 @@ func TestCertificate(t *testing.T) {
 		Acts:      []closing.Act{{Operation: "ec2:DeleteVpc", RequestID: "r-1"}, {Operation: "ec2:DeleteSubnet"}},
 		Manifest:  &closing.Manifest{Exported: 1, Failed: 1},
 		Objects:   []closing.Saved{{Name: "backup/us-east-1/1.qs", SHA256: "abc"}}, Unsaved: []closing.Unsaved{{ARN: "arn:broken"}},
-		Consequences: closing.Consequences(closing.Material{Subscription: &closing.Subscription{}}),
+		Consequences: closing.Plan{Material: closing.Material{Subscription: &closing.Subscription{}}}.Consequences(),
 	}))
 	for _, want := range []string{
 		"<h1>Irreversible step done: yes</h1>", "&lt;script&gt;", "ann", "r-1", "established by observation", "backup/us-east-1/1.qs", "abc", "arn:broken", "console/unsubscribe",

@@ -34,7 +34,7 @@ func CommitPlan(env Env) Handler {
 		var no objection
 		switch err := check(ctx, env, c, beforeCommit); {
 		case errors.As(err, &no) && no.verdict == Drifted:
-			return env.nextRound(ctx, in, c.retake, no.reasons)
+			return env.nextRound(ctx, in, c.asked(), no.reasons)
 		case errors.As(err, &no):
 			return in.decided(g, no.verdict), nil
 		case err != nil:
@@ -202,6 +202,14 @@ func (e Env) committed(ctx context.Context, in Input, g gate, seal closing.Seal)
 		return Result{}, fmt.Errorf("write the commit: %w", err)
 	}
 	return in.done(Committed, ListOf()), nil
+}
+
+// asked is the account as it is now, for people to decide about, with what was read for those who decided before: that changes
+// nothing about what is destroyed.
+func (c *committing) asked() closing.Plan {
+	next, before := c.retake, c.gate.plan.Observed
+	next.Observed.Uses, next.Observed.Sharing, next.Observed.Remains = before.Uses, before.Sharing, before.Remains
+	return next
 }
 
 // nextRound makes the account as it is now the plan of a round of its own. After the last one the run gives up.

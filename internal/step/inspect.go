@@ -28,6 +28,7 @@ func (r *reporting) inspect(ctx context.Context, role Role) {
 	i.subscription(ctx)
 	i.directory(ctx)
 	i.vpc(ctx)
+	i.remains(ctx)
 }
 
 // inspectSubscription asks AWS about the subscription alone.
@@ -154,15 +155,74 @@ func (i *inspection) vpc(ctx context.Context) {
 			}
 			continue
 		}
-		i.resources(ctx, kind, ids, i.stopReason())
+		i.resources(ctx, kind, ids, i.left, i.stopReason())
 	}
 	for _, kind := range kindsOf(planned.Left) {
-		i.resources(ctx, kind, idsOf(planned.Left, kind), "it is not the VPC's own, and may cost or matter: look at it")
+		i.resources(ctx, kind, idsOf(planned.Left, kind), func(kind, id, region, shown, why string) {
+			i.LeftBehind = append(i.LeftBehind, closing.Check{Kind: kind, ID: id, Region: region, Shown: shown, Why: why, Do: cleanUp(kind, id, region)})
+		}, "it is not the VPC's own, and may cost or matter: look at it")
 	}
 }
 
-// resources asks once for all resources of a kind.
-func (i *inspection) resources(ctx context.Context, kind string, ids []string, why string) {
+// remains inspects what is outside of QuickSight: its service roles and their policies by asking IAM again, everything else by what named
+// it before the closing, since nothing of the target's that may be asked knows it any more.
+func (i *inspection) remains(ctx context.Context) {
+	if i.plan.Subscription == nil {
+		return
+	}
+	i.listed(closing.RemainingRole, "iam:ListRoles", func() ([]string, error) { return serviceRoles(ctx, i.target) })
+	i.listed(closing.RemainingPolicy, "iam:ListPolicies", func() ([]string, error) { return servicePolicies(ctx, i.target) })
+	for _, r := range i.Plan.Observed.Remains {
+		if r.Kind == closing.RemainingRole || r.Kind == closing.RemainingPolicy {
+			continue
+		}
+		if r.Refused != "" {
+			i.Unknown = append(i.Unknown, closing.Check{Kind: string(r.Kind), ID: i.AccountID, Shown: r.Shown + ": " + r.Refused, Why: r.What()})
+		}
+		for _, name := range r.Names {
+			i.remainder(r, name, r.Shown+": named before the closing; it was not asked again")
+		}
+		if more := r.N - len(r.Names); more > 0 {
+			i.LeftBehind = append(i.LeftBehind, closing.Check{Kind: string(r.Kind), ID: fmt.Sprintf("%d more", more), Shown: r.Shown, Why: r.Why()})
+		}
+	}
+}
+
+// listed asks for what remains of one kind.
+func (i *inspection) listed(kind closing.RemainderKind, operation string, ask func() ([]string, error)) {
+	there, err := ask()
+	if err != nil {
+		i.doubt(string(kind), i.AccountID, "", operation, err)
+		return
+	}
+	slices.Sort(there)
+	for _, name := range there {
+		i.remainder(closing.Remainder{Kind: kind}, name, operation+": it is there")
+	}
+	for _, r := range i.Plan.Observed.Remains {
+		for _, name := range r.Names {
+			if r.Kind == kind && !slices.Contains(there, name) {
+				i.gone(string(kind), name, "", operation+": it is not there", "not by this workflow")
+			}
+		}
+	}
+}
+
+func (i *inspection) remainder(r closing.Remainder, name, shown string) {
+	i.LeftBehind = append(i.LeftBehind, closing.Check{Kind: string(r.Kind), ID: name, Shown: shown, Why: r.Why(), Do: r.CleanUp(name)})
+}
+
+// cleanUp are the commands that remove what EC2 keeps when a VPC goes.
+func cleanUp(kind, id, region string) []string {
+	command := map[string]string{"eipalloc": "release-address --allocation-id", "dopt": "delete-dhcp-options --dhcp-options-id", "fl": "delete-flow-logs --flow-log-ids"}[kind]
+	if command == "" {
+		return nil
+	}
+	return []string{"aws ec2 " + command + " " + id + " --region " + region}
+}
+
+// resources asks once for all resources of a kind; left notes those that are there.
+func (i *inspection) resources(ctx context.Context, kind string, ids []string, left func(kind, id, region, shown, why string), why string) {
 	describe, known := describes()[kind]
 	if !known {
 		return // an association goes with its table
@@ -173,7 +233,7 @@ func (i *inspection) resources(ctx context.Context, kind string, ids []string, w
 		case err != nil:
 			i.doubt(kind, id, i.plan.VPC.Region, "ec2:"+describe.operation, err)
 		case there[id]:
-			i.left(kind, id, i.plan.VPC.Region, "ec2:"+describe.operation+": it is there", why)
+			left(kind, id, i.plan.VPC.Region, "ec2:"+describe.operation+": it is there", why)
 		default:
 			i.gone(kind, id, i.plan.VPC.Region, "ec2:"+describe.operation+": it is not there", "")
 		}

@@ -30,7 +30,7 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
-	if err := e.publish(ctx, subject, notice(in, *g.ask, g.plan.Material, request, e.location(""))); err != nil {
+	if err := e.publish(ctx, subject, notice(in, *g.ask, g.plan, request, e.location(""))); err != nil {
 		return err
 	}
 	return e.Announce(ctx, closing.ApprovalRequested{
@@ -40,8 +40,9 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 	})
 }
 
-func notice(in Input, ask closing.Ask, m closing.Material, request closing.Request, bucket string) string {
+func notice(in Input, ask closing.Ask, plan closing.Plan, request closing.Request, bucket string) string {
 	var b strings.Builder
+	m := plan.Material
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("The Amazon QuickSight account in AWS account %s is to be closed. This cannot be undone.", in.Run.AccountID)
 	line("")
@@ -64,8 +65,8 @@ func notice(in Input, ask closing.Ask, m closing.Material, request closing.Reque
 		line("  %s", c)
 	}
 	line("What follows from it:")
-	for _, c := range closing.Consequences(m) {
-		line("  %s", c.What)
+	for _, c := range plan.Consequences() {
+		line("  %s", m.Mask().ReplaceAllString(c.String(), "•••"))
 	}
 	line("Plan: %s%s", bucket, ask.PlanKey)
 	line("Digest: %s", ask.Digest)

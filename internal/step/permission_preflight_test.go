@@ -49,7 +49,7 @@ func TestPreflightJudges(t *testing.T) {
 	}
 }
 
-// The simulator is advice: a role that may not ask it is told so, and nothing stops. The other lines are about QuickSight's last use and the regions that are not enabled.
+// The simulator is advice: a role that may not ask it is told so, and nothing stops. The other line is about the regions that are not enabled.
 func TestPreflightThatIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"iam:GetRole", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents"} {

@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,10 +23,15 @@ type listing struct {
 	N           int                     `json:"n,omitempty"` // assets
 	Connections []closing.VPCConnection `json:"connections,omitempty"`
 	Oldest      *trace                  `json:"oldest,omitempty"`  // of them
+	Outside     []outside               `json:"outside,omitempty"` // what of other services it names
+	Spice       int                     `json:"spice,omitempty"`   // datasets whose rows SPICE holds
+	AskSharing  bool                    `json:"askSharing,omitempty"`
+	Sharing     *closing.Sharing        `json:"sharing,omitempty"`
 	Refused     string                  `json:"refused,omitempty"` // AWS's error code where it refused
 	Closed      bool                    `json:"closed,omitempty"`  // the region as a whole refuses, not the kind
 
 	assets *record.Sorter[closing.Asset] // where they go
+	first  []closing.Asset               // of them: those whose sharing is asked for
 	err    error                         // of assets
 }
 
@@ -49,7 +55,37 @@ func (l *listing) add(arn, name *string, created, updated *time.Time) {
 		updated = aws.Time(updated.UTC())
 	}
 	l.N++
-	l.err = errors.Join(l.err, l.assets.Add(closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated}))
+	a := closing.Asset{ARN: aws.ToString(arn), Kind: l.Kind, Region: l.Region, Name: aws.ToString(name), Updated: updated}
+	if l.err = errors.Join(l.err, l.assets.Add(a)); l.AskSharing && len(l.first) < sharedMost {
+		l.first = append(l.first, a)
+	}
+}
+
+// note notes something of another service that the account uses.
+func (l *listing) note(kind closing.RemainderKind, call string, name *string) {
+	if o := (outside{Kind: kind, Name: aws.ToString(name), Call: call}); o.Name != "" && !slices.Contains(l.Outside, o) {
+		l.Outside = append(l.Outside, o)
+	}
+}
+
+// names notes what a data source names: its secret, and the buckets and roles that its parameters have.
+func (l *listing) names(call string, d types.DataSource) {
+	l.note(closing.RemainingSecret, call, d.SecretArn)
+	for _, p := range append(d.AlternateDataSourceParameters, d.DataSourceParameters) {
+		switch p := p.(type) {
+		case *types.DataSourceParametersMemberS3Parameters:
+			if at := p.Value.ManifestFileLocation; at != nil {
+				l.note(closing.RemainingBucket, call, at.Bucket)
+			}
+			l.note(closing.RemainingSourceRole, call, p.Value.RoleArn)
+		case *types.DataSourceParametersMemberAthenaParameters:
+			l.note(closing.RemainingSourceRole, call, p.Value.RoleArn)
+		case *types.DataSourceParametersMemberRedshiftParameters:
+			if p.Value.IAMParameters != nil {
+				l.note(closing.RemainingSourceRole, call, p.Value.IAMParameters.RoleArn)
+			}
+		}
+	}
 }
 
 const (
@@ -64,12 +100,16 @@ const (
 // assetKinds are the kinds that QuickSight has had for long, which each region is asked for.
 var assetKinds = []assetKind{
 	{"dashboard", "ListDashboards", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
-		return readPages(ctx, quicksight.NewListDashboardsPaginator(api, &quicksight.ListDashboardsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+		err := readPages(ctx, quicksight.NewListDashboardsPaginator(api, &quicksight.ListDashboardsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
 			func(p *quicksight.ListDashboardsOutput) {
 				for _, d := range p.DashboardSummaryList {
 					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
 				}
 			})
+		if err == nil && into.AskSharing {
+			err = into.readSharing(ctx, api, account)
+		}
+		return err
 	}},
 	{"analysis", "ListAnalyses", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListAnalysesPaginator(api, &quicksight.ListAnalysesInput{AwsAccountId: account, MaxResults: &mostPerPage}),
@@ -86,6 +126,9 @@ var assetKinds = []assetKind{
 			func(p *quicksight.ListDataSetsOutput) {
 				for _, d := range p.DataSetSummaries {
 					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
+					if d.ImportMode == types.DataSetImportModeSpice {
+						into.Spice++
+					}
 				}
 			})
 	}},
@@ -94,6 +137,7 @@ var assetKinds = []assetKind{
 			func(p *quicksight.ListDataSourcesOutput) {
 				for _, d := range p.DataSources {
 					into.add(d.Arn, d.Name, d.CreatedTime, d.LastUpdatedTime)
+					into.names("ListDataSources", d)
 				}
 			})
 	}},
@@ -137,6 +181,7 @@ var assetKinds = []assetKind{
 					if c.Status != types.VPCConnectionResourceStatusDeleted {
 						into.Connections = append(into.Connections, connection(into.Region, c))
 						into.since(c.Name, c.CreatedTime)
+						into.note(closing.RemainingSourceRole, "ListVPCConnections", c.RoleArn)
 					}
 				}
 			})
@@ -166,7 +211,7 @@ func (l *listing) list(ctx context.Context, target aws.Config, account string, a
 		if k.kind != l.Kind {
 			continue
 		}
-		fresh := listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, assets: assets}
+		fresh := listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, AskSharing: l.AskSharing, assets: assets}
 		err := k.list(ctx, api, &account, &fresh)
 		if fresh.err != nil {
 			return fresh.err

@@ -152,7 +152,7 @@ func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next 
 	r.Irreversible = r.irreversible()
 	r.FirstLine = closing.FirstLine(r.Irreversible)
 	if r.Plan != nil {
-		r.Consequences = closing.Consequences(r.Plan.Material)
+		r.Consequences = r.Plan.Consequences()
 	}
 	r.WrittenAt = clock.Now(ctx)
 }
@@ -222,7 +222,7 @@ func (r *reporting) mail(ctx context.Context) error {
 	for _, part := range []struct {
 		title  string
 		checks []closing.Check
-	}{{"Verified gone", r.Gone}, {"Left", r.Left}, {"Unknown", r.Unknown}} {
+	}{{"Verified gone", r.Gone}, {"Left", r.Left}, {"Left behind", r.LeftBehind}, {"Unknown", r.Unknown}} {
 		if len(part.checks) > 0 {
 			fmt.Fprintf(&b, "%s: %s\n", part.title, namesOf(part.checks))
 		}
@@ -257,7 +257,7 @@ func (r *reporting) summary() string {
 		b := r.Plan.Observed.Blockers[0]
 		text += fmt.Sprintf(": %s: %s", b.Code, b.Message)
 	case r.Outcome == closing.OutcomeClosed:
-		text += fmt.Sprintf(": %d verified gone, %d left, %d unknown", len(r.Gone), len(r.Left), len(r.Unknown))
+		text += fmt.Sprintf(": %d verified gone, %d left, %d unknown", len(r.Gone), len(r.Left)+len(r.LeftBehind), len(r.Unknown))
 	}
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > maxSummary {

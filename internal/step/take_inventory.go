@@ -35,7 +35,7 @@ func TakeInventory(env Env) Handler {
 		}
 		taken, err := takeInventory(ctx, env, inventoryTask{
 			Folder: folder, Name: kept, Target: target, Request: request, IdentityRegion: in.Run.IdentityRegion, Starter: in.Run.Starter,
-			LastUse: in.Action != ActionRetake,
+			Advise: in.Action != ActionRetake,
 		})
 		if err != nil {
 			return Result{}, err
@@ -79,7 +79,7 @@ type inventoryTask struct {
 	Request        closing.Request
 	IdentityRegion string // where to look first: it is found again
 	Starter        string // the person that started the run, or ""
-	LastUse        bool   // ask CloudTrail, too, for those who decide
+	Advise         bool   // ask, too, what no approval binds and those who decide should know
 }
 
 // inventoryTaken is an inventory, or how far it has come.
@@ -138,7 +138,7 @@ func takeInventory(ctx context.Context, env Env, t inventoryTask) (inventoryTake
 	if readErr == nil {
 		readErr = inv.readDatasets(ctx, t)
 	}
-	if t.LastUse && readErr == nil {
+	if t.Advise && readErr == nil {
 		inv.listUses()
 		readErr = inv.readUses(ctx, t)
 	}
@@ -195,7 +195,8 @@ func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, 
 		switch k.scope {
 		case ofRegion:
 			for _, region := range inv.Regions.Enabled {
-				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region})
+				sharing := k.kind == "dashboard" && t.Advise && inv.Subscription.PublicSharing
+				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region, AskSharing: sharing})
 			}
 		case ofAccount:
 			inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: found.Region})
@@ -351,8 +352,8 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
 		Blockers: inv.blockers(t.Request),
 	}
-	for _, u := range inv.Uses {
-		o.Uses = append(o.Uses, u.Use)
+	if err := inv.consequences(ctx, t, &o); err != nil {
+		return inventoryTaken{}, err
 	}
 	add := func(evidence []closing.Evidence, blockers []closing.Blocker) {
 		o.Evidence, o.Blockers = append(o.Evidence, evidence...), append(o.Blockers, blockers...)
@@ -368,6 +369,25 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 	add(nil, requireEvidence(env.Config, t, inv, o.Evidence))
 	m.Sort()
 	return inventoryTaken{Done: true, Material: m, Observed: o}, nil
+}
+
+// consequences adds what follows from closing, as far as it is read and not counted already.
+func (inv *inventory) consequences(ctx context.Context, t inventoryTask, o *closing.Observed) error {
+	for _, u := range inv.Uses {
+		o.Uses = append(o.Uses, u.Use)
+	}
+	for _, l := range inv.Lists {
+		o.InSpice += l.Spice
+		if l.Sharing != nil {
+			o.Sharing = append(o.Sharing, *l.Sharing)
+		}
+	}
+	if !t.Advise {
+		return nil
+	}
+	var err error
+	o.Remains, err = inv.readRemains(ctx, t)
+	return err
 }
 
 // material is what of the inventory an approval binds, without directory and VPC.
@@ -430,11 +450,6 @@ func (inv *inventory) advice(config Config) []string {
 	}
 	if inv.Subscription != nil && len(config.UngovernedRegions) > 0 {
 		advice = append(advice, "not inventoried, because configuration says that nobody can use them: "+inWords(config.UngovernedRegions))
-	}
-	for _, n := range inv.Namespaces {
-		if n.Application != "" {
-			advice = append(advice, fmt.Sprintf("the IAM Identity Center application %s of namespace %s may outlive the subscription; it can then only be disabled", n.Application, n.Name))
-		}
 	}
 	return advice
 }

@@ -22,7 +22,7 @@ import (
 func ReadPolicy() Policy {
 	return Policy{{Actions: append([]string{
 		"quicksight:List*", "quicksight:Describe*", "ds:Describe*", "ec2:Describe*",
-		"iam:GetRole", "iam:SimulatePrincipalPolicy", "cloudtrail:LookupEvents",
+		"iam:GetRole", "iam:SimulatePrincipalPolicy", "iam:ListRoles", "iam:ListPolicies", "cloudtrail:LookupEvents",
 	}, WorkloadReads()...)}}
 }
 

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,11 +62,16 @@ func TestReportClosed(t *testing.T) {
 			t.Errorf("%s is not said to be gone", id)
 		}
 	}
-	if got := ids(report.Left); got != "eipalloc-0aaa000000000001" {
-		t.Errorf("left: %s", got)
+	if got := ids(report.LeftBehind); got != "eipalloc-0aaa000000000001 arn:aws:iam::222233334444:role/aws-quicksight-vpc-role" || len(report.Left) > 0 {
+		t.Errorf("left %s, and %s behind", ids(report.Left), got)
 	}
-	for _, check := range append(report.Gone, report.Left...) {
-		if !strings.Contains(check.Shown, ":Describe") {
+	for _, check := range report.LeftBehind {
+		if len(check.Do) == 0 {
+			t.Errorf("how to clean up %s is not said", check.ID)
+		}
+	}
+	for _, check := range slices.Concat(report.Gone, report.LeftBehind) {
+		if !strings.Contains(check.Shown, ":Describe") && !strings.Contains(check.Shown, ":List") {
 			t.Errorf("%s was shown by %q, which is no call", check.ID, check.Shown)
 		}
 	}

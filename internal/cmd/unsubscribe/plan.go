@@ -134,6 +134,16 @@ func printPlan(w io.Writer, p closing.Plan) {
 	for _, r := range m.VPC.Left {
 		line("  left %s", r)
 	}
+	if all := p.Consequences(); len(all) > 0 {
+		line("")
+		line("What follows from it:")
+		for _, c := range all {
+			line("  %s", c)
+			for _, do := range c.Do {
+				line("    %s", do)
+			}
+		}
+	}
 	printObserved(line, p.Observed)
 	line("")
 	line("Digest %s", p.Digest)
@@ -150,9 +160,6 @@ func printObserved(line func(string, ...any), o closing.Observed) {
 			}
 			line("  %s %s: %s", sign, e.About, e.Fact)
 		}
-	}
-	for _, use := range o.Uses {
-		line("Note: %s", use)
 	}
 	for _, advice := range o.Advice {
 		line("Note: %s", advice)

@@ -67,10 +67,14 @@ func printReport(w io.Writer, r closing.Report) {
 	checks := func(title string, list []closing.Check) {
 		for _, c := range list {
 			fmt.Fprintln(w, strings.TrimSpace(fmt.Sprintf("%-9s %s %s %s: %s %s", title, c.Kind, c.ID, c.Region, c.Shown, c.Why)))
+			for _, do := range c.Do {
+				fmt.Fprintln(w, "         ", do)
+			}
 		}
 	}
 	checks("gone", r.Gone)
 	checks("left", r.Left)
+	checks("behind", r.LeftBehind)
 	checks("unknown", r.Unknown)
 	for _, what := range r.Restored {
 		fmt.Fprintln(w, "restored ", what)
