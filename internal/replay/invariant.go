@@ -83,10 +83,17 @@ func (r *Run) events() []event {
 	return events
 }
 
-// endsAnnounced holds that pipelines which wait hear of the end of every run: of its last report, and of none again once that is noted.
+// endsAnnounced holds that pipelines which wait hear of the end of every run: of its last report, and of none again by an invocation
+// that began when that was noted.
 func (r *Run) endsAnnounced() []string {
 	var broken []string
-	announced := map[string]int{} // the last call, by the report's key
+	began := map[string]int{} // the first call, by invocation
+	for _, call := range r.Calls {
+		if began[call.Invocation] == 0 {
+			began[call.Invocation] = call.Seq
+		}
+	}
+	announced := map[string]int{} // when the last invocation began that did, by the report's key
 	for _, e := range r.events() {
 		var finished closing.ClosingFinished
 		if e.kind != finished.Type() {
@@ -95,7 +102,8 @@ func (r *Run) endsAnnounced() []string {
 		if err := json.Unmarshal([]byte(e.detail), &finished); err != nil {
 			broken = append(broken, fmt.Sprintf("the event of call %d cannot be read: %v", e.seq, err))
 		}
-		announced[strings.TrimPrefix(finished.Report, "s3://"+r.hub.bucket()+"/")] = e.seq
+		report := strings.TrimPrefix(finished.Report, "s3://"+r.hub.bucket()+"/")
+		announced[report] = max(announced[report], began[r.Calls[e.seq-1].Invocation])
 	}
 	last := map[string]string{} // report, by run
 	for _, call := range r.Calls {
@@ -105,7 +113,7 @@ func (r *Run) endsAnnounced() []string {
 		}
 		switch number, noted := strings.CutSuffix(name, ".announced.json"); {
 		case noted && announced[folder+"/report-"+number+".json"] > call.Seq:
-			broken = append(broken, fmt.Sprintf("%s was announced again (call %d)", keyOf(call), announced[folder+"/report-"+number+".json"]))
+			broken = append(broken, fmt.Sprintf("%s was announced again (by what began with call %d)", keyOf(call), announced[folder+"/report-"+number+".json"]))
 		case !noted && strings.HasSuffix(name, ".json"):
 			last[folder] = keyOf(call)
 		}
