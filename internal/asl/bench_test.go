@@ -1,10 +1,14 @@
 package asl
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -85,4 +89,45 @@ func BenchmarkTenStatesJSONata(b *testing.B) {
 "S9":{"Type":"Pass","Next":"S10"},
 "S10":{"Type":"Succeed"},
 "Bad":{"Type":"Fail","Error":"Bad","Cause":"bad"}}}`), 10)
+}
+
+// BenchmarkDistributedMap runs a Map of so many child executions of two states, which read their items from S3 and write
+// their results to it.
+func BenchmarkDistributedMap(b *testing.B) {
+	m, err := Parse([]byte(`{"QueryLanguage":"JSONata","StartAt":"M","States":{"M":{"Type":"Map","MaxConcurrency":100,"ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Arguments":{"Bucket":"b","Key":"k"},"ReaderConfig":{"InputType":"JSONL"}},
+"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"T","States":{
+"T":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke","Arguments":{"FunctionName":"f","Payload":"{% $states.input %}"},"Output":"{% $states.result.Payload %}","Next":"P"},"P":{"Type":"Pass","End":true}}},
+"ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Arguments":{"Bucket":"b","Prefix":"out"}},"End":true}}}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, n := range []int{1_000, 10_000} {
+		var lines bytes.Buffer
+		for i := range n {
+			fmt.Fprintf(&lines, `{"account":"%012d","digest":"sha256:0123456789abcdef"}`+"\n", i)
+		}
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			b.ReportAllocs()
+			var before, after runtime.MemStats
+			var e *Execution
+			for b.Loop() {
+				store := objects{"b/k": lines.Bytes()}
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				e = m.Start(Options{
+					StateMachineARN: "arn:aws:states:eu-west-1:111122223333:stateMachine:m", Start: testStart,
+					Tasks: stubTasks{}, Objects: store, UUID: counter(),
+				})
+				e.Run(context.Background())
+				runtime.GC()
+				runtime.ReadMemStats(&after)
+				if e.Status() != Succeeded || len(store) != 3 {
+					b.Fatalf("%s %s: %s", e.Status(), e.Error(), e.Cause())
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "children/s")
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(n), "kept-B/child")
+			runtime.KeepAlive(e)
+		})
+	}
 }

@@ -80,7 +80,7 @@ type fan struct {
 	running  int
 	finished int
 	failures int
-	limit    int // concurrency; 0 is none
+	limit    int // concurrency
 	started  int // event
 	last     int // last event of the branch that finished last
 	failed   bool

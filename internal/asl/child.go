@@ -87,8 +87,7 @@ func (e *Execution) bill(c *child) {
 
 // startChild starts the next child execution of the Map state that b is in.
 func (e *Execution) startChild(b *branch, c *child) {
-	c.name = e.options.UUID()
-	c.status, c.started = Running, e.clock
+	*c = child{run: c.run, index: c.index, input: c.input, redrives: c.redrives, name: e.options.UUID(), status: Running, started: e.clock}
 	c.visits = make([]int, len(e.machine.states))
 	top := &branch{graph: b.state.each.graph, parent: b, index: c.index, child: c, state: b.state.each.graph.start, input: c.input}
 	b.fan.children[c.index] = top

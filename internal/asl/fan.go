@@ -2,6 +2,7 @@ package asl
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 )
 
@@ -54,7 +55,7 @@ func (e *Execution) iterate(b *branch, input any) *failure {
 	if f != nil {
 		return f
 	}
-	limit, f := e.see(b, input).quantity(m.concurrency)
+	limit, f := e.concurrency(b, input, inlineLimit)
 	if f != nil {
 		return f
 	}
@@ -64,10 +65,7 @@ func (e *Execution) iterate(b *branch, input any) *failure {
 	if f != nil {
 		return f
 	}
-	fan := &fan{children: make([]*branch, n), items: items, input: input, results: make([]any, n), limit: int(limit), tolerate: tolerate}
-	if fan.limit == 0 || fan.limit > inlineLimit {
-		fan.limit = inlineLimit
-	}
+	fan := &fan{children: make([]*branch, n), items: items, input: input, results: make([]any, n), limit: limit, tolerate: tolerate}
 	fan.started, fan.last = b.last, b.last
 	b.fan = fan
 	if n == 0 {
@@ -75,6 +73,21 @@ func (e *Execution) iterate(b *branch, input any) *failure {
 		return nil
 	}
 	return e.startIterations(b, fan.started)
+}
+
+// concurrency is how many iterations or child executions may run at once: MaxConcurrency, of which 0 is no limit, but not
+// more than most.
+func (e *Execution) concurrency(b *branch, input any, most int) (int, *failure) {
+	limit, f := e.see(b, input).quantity(b.state.each.concurrency)
+	switch {
+	case f != nil:
+		return 0, f
+	case limit < 0 || limit != math.Trunc(limit):
+		return 0, runtimeFailure("MaxConcurrency must be a whole number that is not negative, but was: %s", text(limit))
+	case limit == 0:
+		return most, nil
+	}
+	return int(min(limit, float64(most))), nil
 }
 
 // items gives the array that a Map state iterates over.
@@ -120,7 +133,7 @@ func (e *Execution) items(b *branch, input any) ([]any, *failure) {
 // startIterations starts as many iterations as may run now.
 func (e *Execution) startIterations(b *branch, previous int) *failure {
 	fan := b.fan
-	for fan.next < len(fan.items) && (fan.limit == 0 || fan.running < fan.limit) {
+	for fan.next < len(fan.items) && fan.running < fan.limit {
 		i := fan.next
 		fan.next++
 		c := b.inside(i, b.state.each.graph, fan.items[i])

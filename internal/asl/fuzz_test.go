@@ -39,14 +39,28 @@ func FuzzMachine(f *testing.F) {
 			}
 			return
 		}
-		e := m.Start(options(taskFunc(func(task Task) Outcome {
+		o := options(taskFunc(func(task Task) Outcome {
 			return Outcome{Output: task.Payload, Failed: task.Attempt%2 == 1, Error: "E"}
-		}), input))
+		}), input)
+		o.Objects, o.ChildHistories = everyObject(input), true
+		e := m.Start(o)
 		e.Run(t.Context())
+		if e.Redrive(e.Stopped()) == nil {
+			e.Run(t.Context())
+		}
 		if _, due := e.Next(); due {
 			t.Error("something is due after Run")
 		}
-		for _, v := range e.History() {
+		history := e.History()
+		for _, r := range e.MapRuns() {
+			for _, c := range r.Children {
+				if c.Status == Running && e.Status() != Running {
+					t.Errorf("a child execution of %s runs in an execution that has %s", r.ARN, e.Status())
+				}
+				history = append(history, c.History...)
+			}
+		}
+		for _, v := range history {
 			raw, err := json.Marshal(v)
 			if err != nil || !json.Valid(raw) {
 				t.Fatalf("event %s: %v", raw, err)
@@ -57,6 +71,17 @@ func FuzzMachine(f *testing.F) {
 		}
 	})
 }
+
+// everyObject is an S3 in which every object has the same content.
+type everyObject []byte
+
+func (o everyObject) GetObject(context.Context, ObjectCall) ([]byte, error) { return o, nil }
+
+func (o everyObject) ListObjectsV2(_ context.Context, c ObjectCall) ([]Object, error) {
+	return []Object{{Key: c.Key}}, nil
+}
+
+func (o everyObject) PutObject(context.Context, ObjectCall, []byte) error { return nil }
 
 // FuzzExpression: an expression compiles or not, and evaluates in time; the short way gives what the engine gives.
 func FuzzExpression(f *testing.F) {

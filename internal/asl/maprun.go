@@ -112,7 +112,7 @@ func (e *Execution) distribute(b *branch, input any) *failure {
 			return f
 		}
 	}
-	limit, f := e.see(b, input).quantity(m.concurrency)
+	limit, f := e.concurrency(b, input, childLimit)
 	if f != nil {
 		return f
 	}
@@ -127,10 +127,7 @@ func (e *Execution) distribute(b *branch, input any) *failure {
 	}
 	run := e.newMapRun(b)
 	b.last = e.note(b, event{kind: MapRunStarted, previous: b.last, detail: run.arn})
-	fan := &fan{input: input, run: run, started: b.last, last: b.last, tolerate: tolerate, limit: childLimit}
-	if limit > 0 {
-		fan.limit = min(int(limit), childLimit)
-	}
+	fan := &fan{input: input, run: run, started: b.last, last: b.last, tolerate: tolerate, limit: limit}
 	b.fan = fan
 	if f := e.prepare(b, input, items); f != nil {
 		return e.runFailed(b, f)

@@ -3,6 +3,7 @@ package asl
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestToleratedFailures(t *testing.T) {
 	} {
 		f := &fleet{broken: map[string]bool{}}
 		for i := range c.broken {
-			f.broken[fmt.Sprint(i)] = true
+			f.broken[strconv.Itoa(i)] = true
 		}
 		if strings.Contains(c.fields, "Batcher") {
 			f.broken = map[string]bool{`{"Items":[0,1,2,3,4]}`: true}

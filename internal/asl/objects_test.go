@@ -11,7 +11,7 @@ import (
 // objects is an S3, by bucket and key.
 type objects map[string][]byte
 
-var errNoSuchKey = errors.New("The specified key does not exist.") //nolint:staticcheck // S3's words
+var errNoSuchKey = errors.New("The specified key does not exist.") //nolint:staticcheck,revive // S3's words
 
 func (s objects) GetObject(_ context.Context, o ObjectCall) ([]byte, error) {
 	content, ok := s[o.Bucket+"/"+o.Key]

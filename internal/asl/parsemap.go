@@ -95,6 +95,7 @@ func (l *stateLoader) part(o *object, name string) (*object, error) {
 		if !ok {
 			return nil, l.fail(name, "%s is not a field of it", m.key)
 		}
+		f.name = name + "." + f.name
 		if err := l.implemented(f); err != nil {
 			return nil, err
 		}
@@ -181,6 +182,15 @@ func (l *stateLoader) location(part *object, name string) (*template, error) {
 	return t, err
 }
 
+// objectAction is the action of S3 that a part names as its Resource; empty where it names something else.
+func objectAction(part *object) string {
+	resource, _ := typed[string](part, "Resource")
+	if t, ok := parseResource(resource); ok && t.service == "s3" {
+		return t.action
+	}
+	return ""
+}
+
 // delimiters are the values of CSVDelimiter.
 var delimiters = map[string]rune{"COMMA": ',', "PIPE": '|', "SEMICOLON": ';', "SPACE": ' ', "TAB": '\t'}
 
@@ -196,9 +206,9 @@ func (l *stateLoader) reader(m *each) error {
 		return l.fail("ItemReader", "ItemReader excludes Items and ItemsPath")
 	}
 	r := &reader{delimiter: ','}
-	switch resource, _ := typed[string](part, "Resource"); resource {
-	case "arn:aws:states:::s3:getObject":
-	case "arn:aws:states:::s3:listObjectsV2":
+	switch objectAction(part) {
+	case "getObject":
+	case "listObjectsV2":
 		r.list = true
 	default:
 		return l.fail("ItemReader", "Resource must be arn:aws:states:::s3:getObject or arn:aws:states:::s3:listObjectsV2")
@@ -309,8 +319,8 @@ func (l *stateLoader) writer(m *each) error {
 		return err
 	}
 	w := &writer{transformation: transformCompact}
-	if resource, ok := part.get("Resource"); ok {
-		if resource != "arn:aws:states:::s3:putObject" {
+	if _, ok := part.get("Resource"); ok {
+		if objectAction(part) != "putObject" {
 			return l.fail("ResultWriter", "Resource must be arn:aws:states:::s3:putObject")
 		}
 		w.transformation = transformNone

@@ -111,7 +111,7 @@ func (r *reader) parse(content []byte, maximum int) ([]any, error) {
 	}
 	items, ok := v.([]any)
 	if !ok {
-		return nil, errors.New("Attempting to map over non-iterable node.") //nolint:staticcheck // AWS's words, recorded
+		return nil, errors.New("Attempting to map over non-iterable node.") //nolint:staticcheck,revive // AWS's words, recorded
 	}
 	return items, nil
 }
@@ -192,7 +192,7 @@ func (r *reader) rows(content []byte, maximum int) ([]any, error) {
 	size := 0
 	for _, h := range headers {
 		if seen[h] {
-			return nil, errors.New("CSV headers cannot contain duplicates.") //nolint:staticcheck // AWS's words, recorded
+			return nil, errors.New("CSV headers cannot contain duplicates.") //nolint:staticcheck,revive // AWS's words, recorded
 		}
 		seen[h] = true
 		size += len(h)

@@ -77,6 +77,7 @@ func (e *Execution) redriveRun(b *branch, previous int) {
 		case top == nil: // it has not started
 		case run.express:
 			fan.running++
+			c.redrives++
 			e.startChild(b, c)
 		default:
 			fan.running++

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,7 @@ func (s *scripted) Do(_ context.Context, t Task) Outcome {
 }
 
 // TestRules runs one machine for each rule of the language. A file holds definition.json, and where they matter
-// input.json and tasks.json (answers by state); want is what must come out.
+// input.json, tasks.json (answers by state) and objects (s3/BUCKET/KEY); want is what must come out.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	for _, file := range glob(t, "testdata", "rules", "*.txtar") {
@@ -72,9 +73,24 @@ func TestRules(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			e := m.Start(options(tasks, parts["input.json"]))
+			o := options(tasks, parts["input.json"])
+			store := objects{}
+			for name, content := range parts {
+				if object, ok := strings.CutPrefix(name, "s3/"); ok {
+					store[object] = content
+				}
+			}
+			given := maps.Clone(store)
+			o.Objects = store
+			e := m.Start(o)
 			e.Run(t.Context())
-			compareWant(t, file, archive, describe(e, tasks))
+			got := describe(e, tasks)
+			for _, name := range sortedKeys(store) {
+				if _, ok := given[name]; !ok {
+					got += fmt.Sprintf("written: s3/%s: %s\n", name, store[name])
+				}
+			}
+			compareWant(t, file, archive, got)
 		})
 	}
 }

@@ -1,7 +1,6 @@
 package asl
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -180,7 +179,7 @@ func resultFiles(results []any, lines bool, limit int) [][]byte {
 		file = nil
 	}
 	for _, r := range results {
-		one := json.RawMessage(encode(r))
+		one := encode(r)
 		if file != nil && len(file)+len(one)+2 > limit {
 			finish()
 		}

@@ -117,7 +117,7 @@ type unwritable struct {
 
 func (u *unwritable) PutObject(ctx context.Context, o ObjectCall, content []byte) error {
 	if !u.open {
-		return errors.New("Access Denied") //nolint:staticcheck // S3's words
+		return errors.New("Access Denied")
 	}
 	return u.objects.PutObject(ctx, o, content)
 }
