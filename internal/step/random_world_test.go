@@ -29,18 +29,30 @@ func newRandomWorld(seed uint64, start time.Time) *randomWorld {
 	for range 1 + w.IntN(4) {
 		vpcs = append(vpcs, w.vpc(n))
 	}
+	// Mostly there is one directory, since two that are alike are both kept, as two in one VPC are; and what happens happens where it is.
 	var directories []string
-	for range w.IntN(4) {
-		directories = append(directories, w.directory(vpcs[w.IntN(len(vpcs))]))
+	home := vpcs[w.IntN(len(vpcs))]
+	somewhere := func() string {
+		if w.chance(80) {
+			return home
+		}
+		return vpcs[w.IntN(len(vpcs))]
+	}
+	for i := range []int{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3}[w.IntN(16)] {
+		at := home
+		if i > 0 {
+			at = vpcs[w.IntN(len(vpcs))]
+		}
+		directories = append(directories, w.directory(at))
 	}
 	for _, vpc := range vpcs {
-		if w.chance(20) {
+		if w.chance(12) {
 			w.foreign(n, vpc, directories)
 		}
 	}
 	if w.chance(20) { // somebody begins to work somewhere meanwhile
 		later := &emulator.Network{}
-		w.latecomer, w.comes = vpcs[w.IntN(len(vpcs))], start.Add(time.Duration(1+w.IntN(30))*time.Minute)
+		w.latecomer, w.comes = somewhere(), start.Add(time.Duration(1+w.IntN(30))*time.Minute)
 		w.loose(later, w.latecomer, n)
 		n.Changes = append(n.Changes, emulator.Change{At: w.comes, Add: later})
 	}
@@ -48,11 +60,11 @@ func newRandomWorld(seed uint64, start time.Time) *randomWorld {
 		n.ConsistencySeconds = 1 + w.IntN(30)
 	}
 	w.request = `{"accountId": "` + readingTarget + `"`
-	if len(directories) > 0 && w.chance(30) {
-		w.request += `, "directory": "` + directories[w.IntN(len(directories))] + `"`
+	if len(directories) > 1 && w.chance(80) || len(directories) == 1 && w.chance(20) {
+		w.request += `, "directory": "` + directories[0] + `"`
 	}
-	if w.chance(30) {
-		w.request += `, "vpc": "` + vpcs[w.IntN(len(vpcs))] + `"`
+	if w.chance(15) {
+		w.request += `, "vpc": "` + somewhere() + `"`
 	}
 	w.request += `}`
 	for range w.IntN(3) {
@@ -163,19 +175,19 @@ func (w *randomWorld) directory(vpc string) string {
 	d := &emulator.Directory{
 		ID: fmt.Sprintf("d-%010x", w.next), Name: "quicksight.example.com", VPC: vpc, Launched: time.Date(2016, 2, 1, 10, 0, 0, 0, time.UTC),
 	}
-	if w.chance(15) {
+	if w.chance(7) {
 		d.Launched = time.Date(2020, 2, 1, 10, 0, 0, 0, time.UTC)
 	}
 	if w.chance(15) {
 		d.Name = "corp.example.com"
 	}
-	if w.chance(10) {
-		d.Type = "MicrosoftAD"
+	if w.chance(6) {
+		d.Type = []string{"MicrosoftAD", "ADConnector"}[w.IntN(2)]
 	}
-	if w.chance(10) {
+	if w.chance(4) {
 		d.SSO = true
 	}
-	if w.chance(10) {
+	if w.chance(7) {
 		d.LeavesInterfaces = true
 	}
 	if w.chance(30) {
@@ -229,7 +241,7 @@ func (w *randomWorld) foreign(n *emulator.Network, vpc string, directories []str
 		directory = directories[w.IntN(len(directories))]
 	}
 	const other = "999988887777"
-	switch w.IntN(18) {
+	switch w.IntN(24) {
 	case 0:
 		n.Peerings = append(n.Peerings, &emulator.Peering{Resource: w.id("pcx"), Requester: emulator.Peer{VPC: vpc}, Accepter: emulator.Peer{VPC: "vpc-0ddd0000000000001", Owner: other}})
 	case 1:
@@ -260,6 +272,24 @@ func (w *randomWorld) foreign(n *emulator.Network, vpc string, directories []str
 	case 12, 13:
 		services := []string{"workspaces", "fsx", "rds", "workmail", "connect", "transfer", "pca-connector-ad", "ssm"}
 		w.account.Workloads = append(w.account.Workloads, &emulator.Workload{Service: services[w.IntN(len(services))], ID: "it", Directory: directory})
+	case 14:
+		n.RouteTables = append(n.RouteTables, &emulator.RouteTable{Resource: w.id("rtb"), VPC: vpc, Routes: []emulator.Route{{Destination: "192.168.0.0/16", Target: "lgw-1"}}})
+	case 15:
+		n.VPCEndpoints = append(n.VPCEndpoints, &emulator.VPCEndpoint{Resource: w.id("vpce"), VPC: vpc, Service: "inspection", Type: "GatewayLoadBalancer", Subnets: []string{subnet}})
+	case 16: // one of the VPC's groups is used in another VPC, too
+		elsewhere := &emulator.VPC{Resource: w.id("vpc"), CIDR: "10.200.0.0/16"}
+		n.VPCs = append(n.VPCs, elsewhere)
+		n.SecurityGroups = append(n.SecurityGroups, &emulator.SecurityGroup{Resource: w.id("sg"), VPC: vpc, VPCs: []string{elsewhere.ID}})
+	case 17:
+		v.Owner = other
+	case 18: // instances of the VPC ask the directory for names
+		for _, d := range w.account.Directories {
+			if d.ID == directory {
+				d.DNS = []string{"10.250.0.10", "10.250.0.11"}
+				options := &emulator.DHCPOptions{Resource: w.id("dopt"), Servers: d.DNS}
+				n.DHCPOptions, v.DHCPOptions = append(n.DHCPOptions, options), options.ID
+			}
+		}
 	default:
 		w.loose(n, vpc, n)
 	}
