@@ -7,7 +7,7 @@ import (
 
 // ticket is a task token that was given out.
 type ticket struct {
-	branch     *branch
+	branch     *branch // nil when it is answered
 	generation int
 	answered   bool
 	deadline   int64 // of the timeout; 0 is none
@@ -78,13 +78,14 @@ func (e *Execution) SendTaskFailure(now time.Time, token, errorName, cause strin
 }
 
 func (e *Execution) answer(t *ticket, now time.Time, o *outcome) {
-	t.answered = true
+	b := t.branch
+	t.answered, t.branch = true, nil // a token is remembered for long, and nothing else needs to be
 	at := max(e.clock, now.UnixNano())
-	if t.branch.handed {
-		e.push(at, item{do: answer, branch: t.branch, outcome: o})
+	if b.handed {
+		e.push(at, item{do: answer, branch: b, outcome: o})
 		return
 	}
-	t.branch.early, t.branch.earlyAt = o, at
+	b.early, b.earlyAt = o, at
 }
 
 // SendTaskHeartbeat sets the heartbeat of the task back to HeartbeatSeconds. It returns errors like SendTaskSuccess.

@@ -163,7 +163,5 @@ func (e *Execution) halt(b *branch) {
 		inner.generation++
 		inner.done = true
 	}
-	if r := b.fan.run; r != nil && r.status == Running {
-		r.end(Aborted, e.clock)
-	}
+	e.abortRun(b)
 }

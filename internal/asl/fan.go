@@ -265,8 +265,7 @@ func (e *Execution) abort(b *branch, previous int) {
 	b.generation++
 	b.done = true
 	e.stopJob(b)
-	if b.fan != nil && b.fan.run != nil && b.fan.run.status == Running {
-		b.fan.run.end(Aborted, e.clock)
+	if e.abortRun(b) {
 		e.note(b, event{kind: MapRunAborted, previous: previous})
 	}
 	if kind, ok := abortedEvents[b.state.is]; ok {

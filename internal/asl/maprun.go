@@ -257,10 +257,8 @@ func (e *Execution) runFailed(b *branch, f *failure) *failure {
 	f = f.in(b)
 	e.evaluationFailed(b, f)
 	fan.run.end(Failed, e.clock)
-	if f.name != errorWriter && b.state.each.writer != nil && fan.run.bucket != "" && len(fan.children) > 0 {
-		if wrong := e.write(b); wrong != nil {
-			f = wrong
-		}
+	if f.name != errorWriter && len(fan.children) > 0 {
+		e.write(b) // the first error is the one that counts
 	}
 	b.last = e.note(b, event{kind: MapRunFailed, previous: fan.started, detail: f})
 	return f
@@ -271,15 +269,24 @@ func (e *Execution) runSucceeded(b *branch) {
 	fan := b.fan
 	b.last = fan.started
 	fan.run.end(Succeeded, e.clock)
-	if b.state.each.writer != nil && fan.run.bucket != "" {
-		if f := e.write(b); f != nil {
-			e.raise(b, e.runFailed(b, f))
-			return
-		}
+	if f := e.write(b); f != nil {
+		e.raise(b, e.runFailed(b, f))
+		return
 	}
 	succeeded := e.note(b, event{kind: MapRunSucceeded, previous: fan.started})
 	e.note(b, event{kind: MapStateSucceeded, previous: succeeded})
 	e.complete(b, fan.run.output(b.state.each.writer))
+}
+
+// abortRun ends the Map Run of a state that is over, if it runs. Its results are written, but nobody is left to hear that
+// they could not be.
+func (e *Execution) abortRun(b *branch) bool {
+	if b.fan == nil || b.fan.run == nil || b.fan.run.status != Running {
+		return false
+	}
+	b.fan.run.end(Aborted, e.clock)
+	e.write(b)
+	return true
 }
 
 // forget lets go of the data of child executions that have ended and that nobody will ask for.

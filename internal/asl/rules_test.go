@@ -84,13 +84,14 @@ func TestRules(t *testing.T) {
 			o.Objects = store
 			e := m.Start(o)
 			e.Run(t.Context())
-			got := describe(e, tasks)
+			var got strings.Builder
+			got.WriteString(describe(e, tasks))
 			for _, name := range sortedKeys(store) {
 				if _, ok := given[name]; !ok {
-					got += fmt.Sprintf("written: s3/%s: %s\n", name, store[name])
+					fmt.Fprintf(&got, "written: s3/%s: %s\n", name, store[name])
 				}
 			}
-			compareWant(t, file, archive, got)
+			compareWant(t, file, archive, got.String())
 		})
 	}
 }

@@ -131,9 +131,12 @@ func (c *child) description() *object {
 	return o
 }
 
-// write writes the result files of a Map Run, and the manifest that lists them.
+// write writes the result files of a Map Run and the manifest that lists them, if the state asks for it.
 func (e *Execution) write(b *branch) *failure {
 	run, w := b.fan.run, b.state.each.writer
+	if run.bucket == "" {
+		return nil
+	}
 	put := func(key string, content []byte) *failure {
 		if e.options.Objects == nil {
 			return failed(errorWriter, "There is no S3 here to write results to.")

@@ -109,6 +109,24 @@ func TestResultsOfAFailedRun(t *testing.T) {
 	}
 }
 
+// So are those of a run that was stopped.
+func TestResultsOfAStoppedRun(t *testing.T) {
+	t.Parallel()
+	store := objects{}
+	o := options(taskFunc((&fleet{}).do), []byte(`{"prefix":"results"}`))
+	o.Objects = store
+	e := parse(t, distributed(`"Items":[1,2,3],"MaxConcurrency":1,"ResultWriter":{`+putObject+`},`)).Start(o)
+	e.Advance(t.Context(), at(1500*time.Millisecond))
+	e.Stop(at(1500*time.Millisecond), "", "")
+	for file, want := range map[string]string{
+		"SUCCEEDED_0.json": `"Output":"1"`, "FAILED_0.json": `"Status":"ABORTED","StopDate":"2026-03-01T12:00:01.500Z"`, "PENDING_0.json": `[{"Input":"3",`,
+	} {
+		if got := string(store["out/"+folder+file]); !strings.Contains(got, want) {
+			t.Errorf("%s is %q, want %q in it", file, got, want)
+		}
+	}
+}
+
 // unwritable is an S3 that takes nothing until it is told to.
 type unwritable struct {
 	objects
