@@ -47,7 +47,7 @@ test: need-node browser ## every test, the CDK app's included
 	$(GO) test ./internal/step -run '^TestRandomWorlds$$' -v | grep -v '^='
 
 .PHONY: check
-check: need-node lint test race sizes synth ## what CI runs: lint, every test, the race detector, binaries, templates
+check: need-node lint replay test race sizes synth ## what CI runs: lint, every test, the race detector, binaries, templates
 
 .PHONY: race
 race: ## the tests with the race detector, without those that only repeat others under other answers

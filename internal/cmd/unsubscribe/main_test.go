@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_REGION", "us-east-1")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate, "ended": ended, "serve": serve, "aws": awsCLI, "keep": keep},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"emulate": emulate, "ended": ended, "serve": serve, "aws": awsCLI, "keep": keep, "readme": (&typed{}).readme},
 		Condition: func(name string) (bool, error) {
 			if name != "awscli" {
 				return false, fmt.Errorf("unknown condition %s", name)

@@ -5,38 +5,102 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // documents are what tells people to type commands.
 var documents = []string{"../../../README.md", "../../../.github/CONTRIBUTING.md"}
 
-// documented lists the lines of code blocks that begin a command.
+// commandsOf lists the commands in the code blocks of a document, the program called by its name. A line that is set in goes on with the one before.
+func commandsOf(document string) ([]string, error) {
+	text, err := os.ReadFile(document)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)^```").FindAllSubmatch(text, -1) {
+		for line := range strings.Lines(strings.ReplaceAll(string(block[1]), "\n ", " ")) {
+			line = strings.Replace(strings.TrimSpace(line), "go run ./internal/cmd/unsubscribe ", "unsubscribe ", 1)
+			if word, _, _ := strings.Cut(line, " "); word == "unsubscribe" || word == "make" || word == "aws" {
+				all = append(all, line)
+			}
+		}
+	}
+	return all, nil
+}
+
+// documented lists the commands of all documents, those between backquotes too.
 func documented(t *testing.T) []string {
 	t.Helper()
 	var lines []string
 	for _, document := range documents {
+		all, err := commandsOf(document)
+		if err != nil {
+			t.Fatal(err)
+		}
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)^```").FindAllSubmatch(text, -1) {
-			lines = append(lines, strings.Split(strings.TrimSpace(string(block[1])), "\n")...)
+		for _, inline := range regexp.MustCompile("`(make [^`]+)`").FindAllSubmatch(text, -1) {
+			all = append(all, string(inline[1]))
 		}
+		lines = append(lines, all...)
 	}
 	return lines
 }
 
-// Ensure the program understands every command of its own that is documented, and make every target. What the commands do is tested by
-// testdata and by the stories.
+// typed are the commands of the README that a script has executed.
+type typed struct{ executed []string }
+
+// readme executes the commands of the README that begin so, BUCKET and RUN set in, with further arguments behind them: readme BEGINNING
+// [--FLAG ...]. "readme nothing is left" fails where the README has a command that was not executed.
+func (d *typed) readme(ts *testscript.TestScript, neg bool, args []string) {
+	begins := strings.Join(args, " ")
+	var more []string
+	if i := slices.IndexFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--") }); i >= 0 {
+		begins, more = strings.Join(args[:i], " "), args[i:]
+	}
+	all, err := commandsOf(documents[0])
+	ts.Check(err)
+	if begins == "nothing is left" {
+		for _, command := range all {
+			if !slices.Contains(d.executed, command) && !strings.HasPrefix(command, "make ") && (awsCLIKnowsRedrive() || !strings.HasPrefix(command, "aws ")) {
+				ts.Fatalf("the script executes all of the README but %s", command)
+			}
+		}
+		return
+	}
+	found := false
+	for _, command := range all {
+		if command != begins && !strings.HasPrefix(command, begins+" ") {
+			continue
+		}
+		found = true
+		d.executed = append(d.executed, command)
+		command = strings.NewReplacer("BUCKET", "quicksight-unsubscribe-111122223333", "RUN", ts.Getenv("RUN")).Replace(command)
+		command = `aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }; ` + strings.Join(append([]string{command}, more...), " ")
+		if err := ts.Exec("sh", "-c", command); (err != nil) != neg {
+			ts.Fatalf("%s: %v", command, err)
+		}
+	}
+	if !found {
+		ts.Fatalf("the README has no command that begins with %s", begins)
+	}
+}
+
+// Ensure the program understands every command of its own that is documented, and make every target. TestScripts and its readme.txt execute what the
+// README shows of the program, and make check what it shows of make; deploying takes an account.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	ours, targets := 0, 0
 	for _, line := range documented(t) {
-		if rest, is := strings.CutPrefix(line, "go run ./internal/cmd/unsubscribe "); is {
+		if rest, is := strings.CutPrefix(line, "unsubscribe "); is {
 			ours++
 			var c commands
 			parser, err := kong.New(&c, kong.Writers(io.Discard, io.Discard))
