@@ -76,6 +76,7 @@ type fan struct {
 	input    any       // Map: effective input, for ItemSelector
 	run      *mapRun   // distributed Map
 	next     int       // Map: index of the iteration to start next
+	again    []int     // distributed Map: indexes of the child executions that a redrive goes on with
 	results  []any
 	running  int
 	finished int

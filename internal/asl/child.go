@@ -25,6 +25,9 @@ type child struct {
 	timer    int     // sequence of the timeout of an Express execution
 }
 
+// pendingRedrive is the status of a child execution that a redrive will go on with.
+const pendingRedrive Status = "PENDING_REDRIVE"
+
 // expressLimit is how long an Express execution may take.
 const expressLimit = 5 * time.Minute
 
@@ -87,7 +90,7 @@ func (e *Execution) bill(c *child) {
 
 // startChild starts the next child execution of the Map state that b is in.
 func (e *Execution) startChild(b *branch, c *child) {
-	*c = child{run: c.run, index: c.index, input: c.input, redrives: c.redrives, name: e.options.UUID(), status: Running, started: e.clock}
+	*c = child{run: c.run, index: c.index, input: c.input, redrives: c.redrives, redriven: c.redriven, name: e.options.UUID(), status: Running, started: e.clock}
 	c.visits = make([]int, len(e.machine.states))
 	top := &branch{graph: b.state.each.graph, parent: b, index: c.index, child: c, state: b.state.each.graph.start, input: c.input}
 	b.fan.children[c.index] = top

@@ -45,7 +45,7 @@ type MapRun struct {
 // Child describes a child execution of a distributed Map.
 type Child struct {
 	Name, ARN        string // empty where it has not started
-	Status           Status // empty where it has not started
+	Status           Status // empty where it has not started, PENDING_REDRIVE where it waits to go on
 	Input, Output    json.RawMessage
 	Error, Cause     string
 	Started, Stopped time.Time
@@ -201,14 +201,22 @@ func (e *Execution) prepare(b *branch, input any, items []any) *failure {
 	return nil
 }
 
-// startChildren starts as many child executions as may run now.
+// startChildren starts as many child executions as may run now; those first that a redrive goes on with.
 func (e *Execution) startChildren(b *branch) {
 	fan := b.fan
-	for fan.next < len(fan.children) && fan.running < fan.limit {
-		c := fan.run.children[fan.next]
-		fan.next++
+	for fan.running < fan.limit {
+		switch {
+		case len(fan.again) > 0:
+			top := fan.children[fan.again[0]]
+			fan.again = fan.again[1:]
+			e.redriveChild(b, top)
+		case fan.next < len(fan.children):
+			fan.next++
+			e.startChild(b, fan.run.children[fan.next-1])
+		default:
+			return
+		}
 		fan.running++
-		e.startChild(b, c)
 	}
 }
 
@@ -240,9 +248,7 @@ func (e *Execution) childFailed(b, top *branch) {
 	top.settled = true
 	fan.running--
 	b.generation++
-	if f := e.runFailed(b, failed(errorThreshold, "The specified tolerated failure threshold was exceeded")); f != nil {
-		e.raise(b, f)
-	}
+	e.raise(b, e.runFailed(b, failed(errorThreshold, "The specified tolerated failure threshold was exceeded")))
 }
 
 // runFailed ends a Map Run, and gives the error that the Map state fails with.

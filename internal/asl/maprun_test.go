@@ -223,6 +223,43 @@ func TestRedriveOfAMapRun(t *testing.T) {
 	}
 }
 
+// A redrive keeps to MaxConcurrency.
+func TestRedriveKeepsConcurrency(t *testing.T) {
+	t.Parallel()
+	f := &fleet{broken: map[string]bool{"1": true, "2": true, "3": true}}
+	e := f.start(t, distributed(`"Items":[1,2,3,4,5],"MaxConcurrency":2,"ToleratedFailureCount":2,`), nil)
+	e.Run(t.Context())
+	if got := outcomes(e.MapRuns()[0]); got != "FAILED FAILED FAILED SUCCEEDED ABORTED" {
+		t.Fatalf("failed: %s", got)
+	}
+	f.broken, f.log = nil, nil
+	if err := e.Redrive(at(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	e.Advance(t.Context(), at(time.Hour))
+	if got := outcomes(e.MapRuns()[0]); got != "RUNNING RUNNING PENDING_REDRIVE SUCCEEDED PENDING_REDRIVE" {
+		t.Errorf("redriven: %q", got)
+	}
+	e.Stop(at(time.Hour), "", "")
+	if got := outcomes(e.MapRuns()[0]); got != "ABORTED ABORTED PENDING_REDRIVE SUCCEEDED PENDING_REDRIVE" {
+		t.Errorf("stopped: %q", got)
+	}
+	if err := e.Redrive(at(2 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	e.Run(t.Context())
+	if got := string(e.Output()); got != "[1,2,3,4,5]" || !e.Stopped().Equal(at(2*time.Hour+2*time.Second)) {
+		t.Errorf("%s %s at %s", e.Status(), got, e.Stopped())
+	}
+	var counts []int
+	for _, c := range e.MapRuns()[0].Children {
+		counts = append(counts, c.RedriveCount)
+	}
+	if diff := cmp.Diff([]int{2, 2, 1, 0, 1}, counts); diff != "" {
+		t.Errorf("redrives (-want +got)\n%s", diff)
+	}
+}
+
 // A run that failed goes on with a redrive too, also when the children that ran at the time were aborted for it.
 func TestRedriveOfAFailedMapRun(t *testing.T) {
 	t.Parallel()

@@ -61,35 +61,39 @@ func (e *Execution) redriveBranch(b *branch, previous int) {
 // AWS: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html
 func (r *mapRun) redrivable() bool { return r.status != Succeeded && len(r.children) > 0 }
 
-// redriveRun goes on with a Map Run: child executions that did not succeed go on where they stopped, Express ones start
-// again, and those that never started start now. With none of these, its results had not been written.
+// redriveRun goes on with a Map Run: what did not succeed is run again, MaxConcurrency at once, and what never started is
+// started. Where nothing of that is left, its results had not been written.
 func (e *Execution) redriveRun(b *branch, previous int) {
 	fan, run := b.fan, b.fan.run
 	run.redrives++
 	run.status, run.stopped = Running, 0
 	b.last = e.note(b, event{kind: MapRunRedriven, previous: previous, detail: mapRunRedrive{run.arn, run.redrives}})
 	fan.started, fan.last = b.last, b.last
-	fan.failed, fan.failures, fan.running, fan.finished = false, 0, 0, 0
+	fan.failed, fan.failures, fan.running, fan.finished, fan.again = false, 0, 0, 0, nil
 	for i, c := range run.children {
 		switch top := fan.children[i]; {
 		case c.status == Succeeded:
 			fan.finished++
-		case top == nil: // it has not started
-		case run.express:
-			fan.running++
-			c.redrives++
-			e.startChild(b, c)
-		default:
-			fan.running++
+		case top != nil:
 			top.settled = false
-			c.status, c.failure, c.stopped = Running, nil, 0
-			c.redrives++
-			c.redriven = e.clock
-			id := c.record(event{at: e.clock, kind: ExecutionRedriven, previous: c.length, detail: c.redrives})
-			e.redriveBranch(top, id)
+			c.status, c.stopped = pendingRedrive, 0
+			fan.again = append(fan.again, i)
 		}
 	}
 	e.push(e.clock, item{do: refill, branch: b})
+}
+
+// redriveChild goes on with a child execution where it stopped; an Express one starts again.
+func (e *Execution) redriveChild(b, top *branch) {
+	c := top.child
+	c.redrives++
+	c.redriven = e.clock
+	if c.run.express {
+		e.startChild(b, c)
+		return
+	}
+	c.status, c.failure = Running, nil
+	e.redriveBranch(top, c.record(event{at: e.clock, kind: ExecutionRedriven, previous: c.length, detail: c.redrives}))
 }
 
 // pending says whether the branch had left its last state and not entered the next one yet.

@@ -87,7 +87,7 @@ const pending Status = "PENDING"
 // outcome is the kind of result file that a child execution stands in.
 func (c *child) outcome() Status {
 	switch c.status {
-	case "":
+	case "", pendingRedrive:
 		return pending
 	case Succeeded:
 		return Succeeded
