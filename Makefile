@@ -42,7 +42,7 @@ $(UNSUBSCRIBE):
 	$(GO) build -o $@ ./internal/cmd/unsubscribe
 
 .PHONY: test
-test: need-node browser ## every test, the CDK app's included
+test: need-node browser moto ## every test, the CDK app's included
 	$(GO) test -timeout 20m -skip '^TestRandomWorlds$$' ./...
 	$(GO) test ./internal/step -run '^TestRandomWorlds$$' -v | grep -v '^='
 
@@ -125,6 +125,13 @@ browser:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo "chromium is not installed, and cannot be installed here: the tests that need a browser will be skipped"
+
+# moto gives a second opinion on the embedded AWS.
+.PHONY: moto
+moto:
+	@has='import moto.server, boto3'; python3 -c "$$has" 2>/dev/null || $(BUILD)/moto/bin/python -c "$$has" 2>/dev/null || \
+	  { python3 -m venv $(BUILD)/moto && $(BUILD)/moto/bin/pip install -q 'moto[ds,ec2,s3,server]==5.2.1'; } >/dev/null 2>&1 || \
+	  { rm -rf $(BUILD)/moto; echo "moto is not installed, and cannot be installed here: nobody gives a second opinion on the embedded AWS"; }
 
 .PHONY: need-node
 need-node:

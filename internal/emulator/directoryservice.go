@@ -126,7 +126,9 @@ func (r *request) directories() []*Directory {
 
 func (r *request) directory(id string) (*Directory, error) {
 	if !directoryID.MatchString(id) {
-		return nil, apiError("InvalidParameterException", "%s is not a valid directory ID.", id)
+		// https://docs.aws.amazon.com/directoryservice/latest/devguide/CommonErrors.html
+		return nil, apiError("ValidationException", "1 validation error detected: Value '%s' at 'directoryId' failed to satisfy constraint: "+
+			"Member must satisfy regular expression pattern: ^d-[0-9a-f]{10}$", id)
 	}
 	for _, d := range r.directories() {
 		if d.ID == id {

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -27,25 +28,43 @@ var knownDifferences = map[string]knownDifference{
 	"delete the route table": {"DependencyViolation", "ok", "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteRouteTable.html"},
 	"delete the VPC":         {"DependencyViolation", "ok", deletingVPCs}, // and so the VPC
 	"delete the VPC again":   {"DependencyViolation", "InvalidVpcID.NotFound", deletingVPCs},
+
+	"describe no directory":         {"1", "InvalidParameterException", "https://docs.aws.amazon.com/directoryservice/latest/devguide/API_DescribeDirectories.html"},
+	"describe a Simple AD's trusts": {"0", "UnsupportedOperationException", "https://docs.aws.amazon.com/directoryservice/latest/devguide/API_DescribeTrusts.html"},
+	// "It takes several minutes to delete the directory." moto's is gone at once, with its interfaces.
+	"describe the directory that goes": {"0", "1", deletingDirectories},
+	"delete the directory again":       {"EntityDoesNotExistException", "ClientException", deletingDirectories},
+	"its interfaces when it goes":      {"0", "2", deletingDirectories},
+
+	"assume a role that is not there": {"ok", "AccessDenied", "https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html"},
 }
 
 const (
+	deletingDirectories = "https://docs.aws.amazon.com/directoryservice/latest/admin-guide/simple_ad_delete.html"
+
 	deletingVPCs    = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteVpc.html"
 	deletingSubnets = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSubnet.html"
 	deletingGroups  = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSecurityGroup.html"
 )
 
-// Moto is a second opinion on EC2: both are asked the same, in the same network.
+// pythonWithMoto finds the one that make moto has installed, or the machine's own.
+func pythonWithMoto(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{filepath.Join("..", "..", "build", "moto", "bin", "python"), "python3"} {
+		if exec.CommandContext(t.Context(), python, "-c", "import moto.server, boto3").Run() == nil {
+			return python
+		}
+	}
+	t.Skip("python3 has no moto: no second opinion (make moto)")
+	return ""
+}
+
+// Moto is a second opinion on EC2, Directory Service, S3 and STS: both are asked the same, in the same account.
 func TestMoto(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("python3 is not installed: no second opinion")
-	}
-	if exec.CommandContext(t.Context(), python, "-c", "import moto.server, boto3").Run() != nil {
-		t.Skip("python3 has no moto: no second opinion (pip install 'moto[ec2,server]')")
-	}
+	python := pythonWithMoto(t)
 	command := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "second_opinion.py"))
+	command.Stderr = t.Output()
 	in, err := command.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,11 +77,11 @@ func TestMoto(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewReader(out)
-	network, err := lines.ReadString('\n')
+	account, err := lines.ReadString('\n')
 	if err != nil {
 		t.Fatalf("moto built nothing: %v", err)
 	}
-	lab := newNetworkLab(t, `"network": {"us-east-1": `+network+`}`, Options{})
+	lab := newNetworkLab(t, strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(account), "{"), "}"), Options{})
 	server := httptest.NewServer(lab.aws)
 	t.Cleanup(server.Close)
 	if _, err := in.Write([]byte(server.URL + "\n")); err != nil {
