@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -223,6 +224,41 @@ addEventListener("load", () => {
 });
 </script>`
 
+// underWay is the page of a run that waits at the gate.
+func underWay(t *testing.T) string {
+	t.Helper()
+	s, err := Load(filepath.Join(events, "early-adopter"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		page   bytes.Buffer
+		latest func() *Run
+	)
+	_, err = Play(t.Context(), s, Options{
+		Look: func(soFar func() *Run) { latest = soFar },
+		AtGate: func(context.Context, Door) error {
+			page.Reset()
+			return latest().LivePage(&page, "http://127.0.0.1:1/gate/")
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.String()
+}
+
+// Ensure the page of a run that waits shows where it is and leads to the decision, and asks for itself again until the run is over.
+func TestLivePage(t *testing.T) {
+	t.Parallel()
+	page := underWay(t)
+	for _, want := range []string{`http-equiv="refresh"`, `href="http://127.0.0.1:1/gate/"`, "RUNNING", `class="node running"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
 // Ensure the pages can be read in a browser, on a desk and on a phone, by day and by night.
 func TestPagesInChromium(t *testing.T) {
 	if testing.Short() {
@@ -235,7 +271,12 @@ func TestPagesInChromium(t *testing.T) {
 	if err := Index(&index, []*Run{run}); err != nil {
 		t.Fatal(err)
 	}
-	for name, html := range map[string]string{"run": page, "index": index.String()} {
+	var choice bytes.Buffer
+	if err := Choice(&choice, stories(t)); err != nil {
+		t.Fatal(err)
+	}
+	live := strings.Replace(underWay(t), `<meta http-equiv="refresh" content="1">`, "", 1)
+	for name, html := range map[string]string{"run": page, "live": live, "index": index.String(), "choice": choice.String()} {
 		// The page forbids scripts; the probe is one.
 		html = regexp.MustCompile(`<meta http-equiv[^>]*>`).ReplaceAllString(html, probe)
 		file := filepath.Join(t.TempDir(), name+".html")
