@@ -55,7 +55,8 @@ var exports = strings.Fields(`StartAssetBundleExportJob DescribeAssetBundleExpor
 	DescribeTemplateDefinition DescribeTopic DescribeActionConnector DescribeAgent DescribeApp DescribeFlow
 	DescribeCustomPermissions DescribeBrand DescribeIAMPolicyAssignment ListGroupMemberships
 	DescribeDashboardDefinition DescribeAnalysisDefinition DescribeDataSet DescribeDataSource DescribeFolder DescribeTheme
-	DescribeRefreshSchedule DescribeVPCConnection`)
+	DescribeRefreshSchedule DescribeVPCConnection DescribeTopicV2 DescribeOAuthClientApplication DescribeSpace DescribeKnowledgeBase
+	DescribeApprovalPolicy DescribeDlpSetting DescribeLimitsProfile`)
 
 // allowAll allows operations of the operation table on everything: what they list has no ARNs that anybody knows before.
 func allowAll(operations []string) awsiam.PolicyStatement {

@@ -120,5 +120,5 @@ func (d Difference) seen(see func(Difference) error) error {
 type Differences struct {
 	N     int          `json:"n"`
 	First []Difference `json:"first,omitempty"`
-	All   ListRef      `json:"all,omitzero"` // of Difference
+	All   ListRef      `json:"all"` // of Difference
 }

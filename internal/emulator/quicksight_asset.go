@@ -46,6 +46,8 @@ type Assets struct {
 	Flows            []*Asset `json:"flows,omitempty"`
 	KnowledgeBases   []*Asset `json:"knowledgeBases,omitempty"`
 	Spaces           []*Asset `json:"spaces,omitempty"`
+	TopicsV2         []*Asset `json:"topicsV2,omitempty"`
+	OAuthClients     []*Asset `json:"oauthClients,omitempty"`
 }
 
 // Asset is one asset. In JSON its name alone is enough.
@@ -110,6 +112,8 @@ var assetKinds = []assetKind{
 	{"flow", "ListFlows", "DescribeFlow", "", "flows", &quicksight.ListFlowsOutput{}, "FlowSummaryList", "FlowId", func(a *Assets) *[]*Asset { return &a.Flows }},
 	{"knowledge-base", "ListKnowledgeBases", "DescribeKnowledgeBase", "", "v1/knowledge-bases", &quicksight.ListKnowledgeBasesOutput{}, "KnowledgeBaseSummaries", "KnowledgeBaseId", func(a *Assets) *[]*Asset { return &a.KnowledgeBases }},
 	{"space", "ListSpaces", "DescribeSpace", "", "v1/spaces", &quicksight.ListSpacesOutput{}, "SpaceSummaries", "SpaceId", func(a *Assets) *[]*Asset { return &a.Spaces }},
+	{"topicv2", "ListTopicsV2", "DescribeTopicV2", "", "topicsV2", &quicksight.ListTopicsV2Output{}, "TopicSummaryList", "TopicId", func(a *Assets) *[]*Asset { return &a.TopicsV2 }},
+	{"oauth-client-application", "ListOAuthClientApplications", "DescribeOAuthClientApplication", "", "oauth-client-applications", &quicksight.ListOAuthClientApplicationsOutput{}, "OAuthClientApplications", "OAuthClientApplicationId", func(a *Assets) *[]*Asset { return &a.OAuthClients }},
 }
 
 var quickSightAssetOperations = assetOperations()

@@ -35,7 +35,7 @@ func drift(ctx context.Context, folder *record.Folder, approved, now closing.Mat
 		}
 	}
 	var err error
-	if keep && found.N > len(found.First) {
+	if keep {
 		found.All, err = all.List(ctx, nil)
 	}
 	return found, err

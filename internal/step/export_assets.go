@@ -334,9 +334,10 @@ func (x *exporting) impossible() []closing.Impossible {
 	say(x.plan.Count(kindDataset), "the data in SPICE of %d datasets", "QuickSight exports definitions, not rows")
 	say(x.plan.Count("datasource"), "the credentials of %d data sources", "QuickSight gives out no passwords")
 	say(x.plan.Count(kindUser), "the sign-in of %d users", "QuickSight gives out no passwords; they are invited again")
+	say(x.plan.Count("topic")+x.plan.Count("topic-v2"), "the refresh schedules and reviewed answers of %d topics", "their descriptions do not hold them")
 	for _, k := range allKinds {
 		if how := savings[k.kind]; k.kind != kindGroup && how.bundled == 0 && how.described == "" {
-			say(x.plan.Count(k.kind), "%d × "+k.kind, "QuickSight neither exports nor describes it")
+			say(x.plan.Count(k.kind), "%d × "+k.kind, "QuickSight neither exports nor describes it; the plan names it")
 		}
 	}
 	for _, n := range x.plan.NotReadable {

@@ -48,7 +48,7 @@ func (x *exporting) describeOne(ctx context.Context, a closing.Asset) error {
 	if a.Kind == kindPeople {
 		return x.describePeople(ctx)
 	}
-	body, err := describedAt(ctx, x.target, x.plan.AccountID, a.Region, descriptionPath(a))
+	body, err := describedAt(ctx, x.target, x.plan.AccountID, a.Region, descriptionPath(x.plan.AccountID, a))
 	if refused, err := x.refusedDescription(err, a); err != nil || refused {
 		return err
 	}

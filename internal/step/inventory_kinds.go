@@ -2,6 +2,7 @@ package step
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
@@ -23,10 +24,11 @@ const (
 	ofAccount                // the account, in the identity region
 	ofNamespace              // each namespace, in the identity region
 	ofDataset                // each dataset
+	ofCenter                 // the account, where its users sign in by IAM Identity Center
 )
 
 // allKinds are all kinds: one list call for each kind, place and page.
-var allKinds = append(assetKinds[:len(assetKinds):len(assetKinds)], newerKinds...)
+var allKinds = slices.Concat(assetKinds, newerKinds, governanceKinds)
 
 // newerKinds are those that came with Amazon Quick, and those that are not of one region.
 var newerKinds = []assetKind{
@@ -91,6 +93,22 @@ var newerKinds = []assetKind{
 				return nil
 			}
 		}
+	}},
+	{"topic-v2", "ListTopicsV2", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListTopicsV2Paginator(api, &quicksight.ListTopicsV2Input{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListTopicsV2Output) {
+				for _, t := range p.TopicSummaryList {
+					into.add(t.Arn, t.Name, nil, nil)
+				}
+			})
+	}},
+	{"oauth-client", "ListOAuthClientApplications", ofRegion, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
+		return readPages(ctx, quicksight.NewListOAuthClientApplicationsPaginator(api, &quicksight.ListOAuthClientApplicationsInput{AwsAccountId: account, MaxResults: &mostPerPage}),
+			func(p *quicksight.ListOAuthClientApplicationsOutput) {
+				for _, o := range p.OAuthClientApplications {
+					into.add(o.Arn, o.Name, o.CreatedTime, o.LastUpdatedTime)
+				}
+			})
 	}},
 	{"custom-permissions", "ListCustomPermissions", ofAccount, func(ctx context.Context, api *quicksight.Client, account *string, into *listing) error {
 		return readPages(ctx, quicksight.NewListCustomPermissionsPaginator(api, &quicksight.ListCustomPermissionsInput{AwsAccountId: account, MaxResults: &mostPerPage}),

@@ -219,7 +219,7 @@ func (l *listing) list(ctx context.Context, target aws.Config, account string, a
 		switch r := refusalOf(err); r.kind {
 		case accepted:
 		case notFound:
-			if k.scope == ofRegion || k.scope == ofAccount {
+			if k.scope != ofNamespace && k.scope != ofDataset {
 				return unreadable(err, "quicksight:"+k.call, l.Region)
 			} // what it is listed for is gone since: nothing is left to list
 		case deniedByIdentity, otherwise:

@@ -21,34 +21,42 @@ type saving struct {
 	// bundled is the place in asset bundles, so that what others refer to comes first; 0: bundles do not take the kind.
 	// https://docs.aws.amazon.com/quicksight/latest/developerguide/assetbundle-export.html
 	bundled int
-	// described is the path of the asset's description below the account, with "*" for each part of its id; "": no API describes it.
+	// described is the path of the asset's description, with "@" for the account and "*" for each part of the asset's id; "": no API
+	// describes it.
 	described string
 }
 
 // savings is how each kind of asset can be saved; a kind that is not listed cannot.
 var savings = map[string]saving{
-	kindVPCConnection:    {1, "vpc-connections/*"},
-	"datasource":         {2, "data-sources/*"},
-	"dataset":            {3, "data-sets/*"},
-	kindRefreshSchedule:  {4, "data-sets/*/refresh-schedules/*"},
-	"theme":              {5, "themes/*"},
-	"analysis":           {6, "analyses/*/definition"},
-	"dashboard":          {7, "dashboards/*/definition"},
-	"folder":             {8, "folders/*"},
-	"template":           {0, "templates/*/definition"},
-	"topic":              {0, "topics/*"},
-	"action-connector":   {0, "action-connectors/*"},
-	"agent":              {0, "agents/*"},
-	"app":                {0, "apps/*"},
-	"flow":               {0, "flows/*"},
-	"custom-permissions": {0, "custom-permissions/*"},
-	"brand":              {0, "brands/*"},
-	"policy-assignment":  {0, "namespaces/*/iam-policy-assignments/*"},
+	kindVPCConnection:    {1, "accounts/@/vpc-connections/*"},
+	"datasource":         {2, "accounts/@/data-sources/*"},
+	"dataset":            {3, "accounts/@/data-sets/*"},
+	kindRefreshSchedule:  {4, "accounts/@/data-sets/*/refresh-schedules/*"},
+	"theme":              {5, "accounts/@/themes/*"},
+	"analysis":           {6, "accounts/@/analyses/*/definition"},
+	"dashboard":          {7, "accounts/@/dashboards/*/definition"},
+	"folder":             {8, "accounts/@/folders/*"},
+	"template":           {0, "accounts/@/templates/*/definition"},
+	"topic":              {0, "accounts/@/topics/*"},
+	"topic-v2":           {0, "accounts/@/topicsV2/*"},
+	"oauth-client":       {0, "accounts/@/oauth-client-applications/*"},
+	"space":              {0, "v1/accounts/@/spaces/*"},
+	"knowledge-base":     {0, "v1/accounts/@/knowledge-bases/*"},
+	"approval-policy":    {0, "governance/approvalworkflows/policies/*"},
+	"limits-profile":     {0, "governance/limits/accounts/@/profiles/*"},
+	"dlp-setting":        {0, "accounts/@/data-loss-prevention/settings/*"},
+	"action-connector":   {0, "accounts/@/action-connectors/*"},
+	"agent":              {0, "accounts/@/agents/*"},
+	"app":                {0, "accounts/@/apps/*"},
+	"flow":               {0, "accounts/@/flows/*"},
+	"custom-permissions": {0, "accounts/@/custom-permissions/*"},
+	"brand":              {0, "accounts/@/brands/*"},
+	"policy-assignment":  {0, "accounts/@/namespaces/*/iam-policy-assignments/*"},
 }
 
 // descriptionPath is where QuickSight describes an asset, "" where it does not.
-func descriptionPath(a closing.Asset) string {
-	path := savings[a.Kind].described
+func descriptionPath(account string, a closing.Asset) string {
+	path := strings.Replace(savings[a.Kind].described, "@", account, 1)
 	for _, part := range idParts(a.ARN) {
 		path = strings.Replace(path, "*", url.PathEscape(part), 1)
 	}
@@ -65,7 +73,7 @@ func idParts(arn string) []string {
 	return strings.SplitN(id, "/", 2)
 }
 
-// describedAt is what QuickSight answers to a GET below the account, byte for byte. The typed operations of definitions would cost a
+// describedAt is what QuickSight answers to a GET, byte for byte. The typed operations of definitions would cost a
 // function megabytes of decoders, and would lose what this version of the SDK does not know; so that the SDK is asked for the
 // account's IP restriction, and its path is replaced. Signing, retries and errors are the SDK's own.
 func describedAt(ctx context.Context, target aws.Config, account, region, path string) ([]byte, error) {
@@ -73,7 +81,7 @@ func describedAt(ctx context.Context, target aws.Config, account, region, path s
 	ask := middleware.SerializeMiddlewareFunc("AskForPath",
 		func(ctx context.Context, in middleware.SerializeInput, next middleware.SerializeHandler) (middleware.SerializeOutput, middleware.Metadata, error) {
 			if request, ok := in.Request.(*smithyhttp.Request); ok {
-				raw := "/accounts/" + account + "/" + path
+				raw := "/" + path
 				decoded, err := url.PathUnescape(raw)
 				if err != nil {
 					return middleware.SerializeOutput{}, middleware.Metadata{}, err

@@ -198,6 +198,10 @@ func beginInventory(ctx context.Context, env Env, t inventoryTask) (*inventory, 
 				sharing := k.kind == "dashboard" && t.Advise && inv.Subscription.PublicSharing
 				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: region, AskSharing: sharing})
 			}
+		case ofCenter:
+			if inv.Subscription.IdentityCenter != "" {
+				inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: found.Region})
+			}
 		case ofAccount:
 			inv.Lists = append(inv.Lists, listing{Kind: k.kind, Region: found.Region})
 		case ofNamespace:

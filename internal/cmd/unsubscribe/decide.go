@@ -96,9 +96,6 @@ func (c *decideCommand) Run(s *surroundings) error {
 
 // printDifference prints all of it: what is approved is all that has changed, not the first of it.
 func printDifference(s *surroundings, folder *record.Folder, d closing.Differences) error {
-	if d.All.N == 0 {
-		printFirst(s, d)
-	}
 	for one, err := range record.List[closing.Difference](s.ctx, folder, d.All) {
 		if err != nil {
 			return err
