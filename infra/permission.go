@@ -67,6 +67,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		asReader = allow("sts:AssumeRole", w.target(step.RoleRead))
 		asCloser = allow("sts:AssumeRole", w.target(step.RoleClose))
 		look     = allow("states:DescribeExecution", w.executions())
+		past     = allow("states:GetExecutionHistory", w.executions())
 		ring     = allow("states:SendTaskSuccess", w.machine())
 		halt     = allow("ssm:GetParameter", w.killSwitch())
 		publish  = allow("sns:Publish", r.topic)
@@ -83,8 +84,8 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"delete-subscription": {asCloser, halt, look},
 		"delete-directory":    {asCloser, halt},
 		"delete-vpc":          {asCloser, halt},
-		"write-report":        {asReader, look, publish, announce},
-		"finish-run":          {asCloser, look, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"write-report":        {asReader, look, past, publish, announce},
+		"finish-run":          {asCloser, look, past, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {
 		may := own[f.Folder]

@@ -51,3 +51,11 @@ type Act struct {
 	Outcome   string     `json:"outcome,omitempty"` // "done", "gone already", or the error code
 	RequestID string     `json:"requestId,omitempty"`
 }
+
+// Result is the act's outcome in words.
+func (a Act) Result() string {
+	if a.Done == nil {
+		return "not answered"
+	}
+	return a.Outcome
+}

@@ -4,30 +4,47 @@ import "time"
 
 // Report is what a run leaves: what was decided, what was done, and what AWS answered when it was asked whether it is gone.
 type Report struct {
-	Version      int           `json:"version"`      // of this JSON, 1
-	Irreversible bool          `json:"irreversible"` // DeleteAccountSubscription was called and took effect
-	FirstLine    string        `json:"firstLine"`    // "Irreversible step done: yes" or "… no"
-	Outcome      Outcome       `json:"outcome"`
-	Execution    string        `json:"execution"`
-	AccountID    string        `json:"accountId"`
-	Closing      string        `json:"closing"` // the closing folder
-	WrittenAt    time.Time     `json:"writtenAt"`
-	Request      *Request      `json:"request,omitempty"`
-	Plan         *Plan         `json:"plan,omitempty"` // of the last round
-	Failure      *Failure      `json:"failure,omitempty"`
-	Decisions    []Decision    `json:"decisions,omitempty"`
-	Commit       *Commit       `json:"commit,omitempty"`
-	Manifest     *Manifest     `json:"manifest,omitempty"` // what was saved of the plan
-	Objects      []Saved       `json:"objects,omitempty"`  // the first MaxListed of the manifest's
-	Unsaved      []Unsaved     `json:"unsaved,omitempty"`  // the first MaxListed that the manifest has as failed
-	Acts         []Act         `json:"acts,omitempty"`
-	Gone         []Check       `json:"gone,omitempty"`         // verified by a call
-	Consequences []Consequence `json:"consequences,omitempty"` // of what the plan says, done or not
-	Left         []Check       `json:"left,omitempty"`         // still there, with the reason: kept, or not done
-	LeftBehind   []Check       `json:"leftBehind,omitempty"`   // what a closing does not touch, and how to clean it up
-	Unknown      []Check       `json:"unknown,omitempty"`      // could not be asked: never read as gone
-	Restored     []string      `json:"restored,omitempty"`
-	Next         string        `json:"next,omitempty"` // the one command or input that goes on
+	Version      int        `json:"version"`      // of this JSON, 1
+	Irreversible bool       `json:"irreversible"` // DeleteAccountSubscription was called and took effect
+	FirstLine    string     `json:"firstLine"`    // "Irreversible step done: yes" or "… no"
+	Outcome      Outcome    `json:"outcome"`
+	Execution    string     `json:"execution"`
+	AccountID    string     `json:"accountId"`
+	Closing      string     `json:"closing"` // the closing folder
+	WrittenAt    time.Time  `json:"writtenAt"`
+	Starter      string     `json:"starter,omitempty"` // the person that started the run, or "unverified"
+	Request      *Request   `json:"request,omitempty"`
+	Plan         *Plan      `json:"plan,omitempty"` // of the last round
+	Failure      *Failure   `json:"failure,omitempty"`
+	Decisions    []Decision `json:"decisions,omitempty"` // on that plan
+	// EarlierDecisions are those of the rounds before.
+	EarlierDecisions []Decision    `json:"earlierDecisions,omitempty"`
+	Commit           *Commit       `json:"commit,omitempty"`
+	Manifest         *Manifest     `json:"manifest,omitempty"` // what was saved of the plan
+	Objects          []Saved       `json:"objects,omitempty"`  // the first MaxListed of the manifest's
+	Unsaved          []Unsaved     `json:"unsaved,omitempty"`  // the first MaxListed that the manifest has as failed
+	Acts             []Act         `json:"acts,omitempty"`
+	NotDone          []Undone      `json:"notDone,omitempty"` // of what was to be deleted, where the run stopped
+	Timeline         []Moment      `json:"timeline,omitempty"`
+	Gone             []Check       `json:"gone,omitempty"`         // verified by a call
+	Consequences     []Consequence `json:"consequences,omitempty"` // of what the plan says, done or not
+	Left             []Check       `json:"left,omitempty"`         // still there, with the reason: kept, or not done
+	LeftBehind       []Check       `json:"leftBehind,omitempty"`   // what a closing does not touch, and how to clean it up
+	Unknown          []Check       `json:"unknown,omitempty"`      // could not be asked: never read as gone
+	Restored         []string      `json:"restored,omitempty"`
+	Next             string        `json:"next,omitempty"` // the one command or input that goes on
+	// RunCost is what the run cost; nil where it is not known.
+	RunCost *Estimate `json:"runCost,omitempty"`
+	// MonthlyStopped is what the account's users cost a month until the subscription was deleted; nil where it was not, or it is not known.
+	MonthlyStopped *Estimate `json:"monthlyStopped,omitempty"`
+}
+
+// Undone is something that a plan deletes and the run has not.
+type Undone struct {
+	Kind   string `json:"kind"`
+	ID     string `json:"id"`
+	Region string `json:"region,omitempty"`
+	Why    string `json:"why"` // how far it came
 }
 
 // MaxListed is how many things of a kind a report lists.

@@ -67,7 +67,7 @@ func (m *memory) ListObjectsV2(_ context.Context, in *s3.ListObjectsV2Input, _ .
 	out := &s3.ListObjectsV2Output{}
 	for _, key := range slices.Sorted(maps.Keys(m.objects)) {
 		if strings.HasPrefix(key, aws.ToString(in.Prefix)) {
-			out.Contents = append(out.Contents, types.Object{Key: &key})
+			out.Contents = append(out.Contents, types.Object{Key: &key, Size: aws.Int64(int64(len(m.objects[key].body)))})
 		}
 	}
 	return out, nil

@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"internal/rule":      nil,
 	"internal/emulator":  {"internal/operation"},
 	"internal/record":    {"internal/closing", "internal/clock"},
-	"internal/step":      {"internal/closing", "internal/clock", "internal/operation", "internal/record"},
+	"internal/step":      {"internal/closing", "internal/clock", "internal/operation", "internal/record", "internal/workflow"},
 	"internal/approval":  {"internal/closing", "internal/clock", "internal/record", "internal/step"},
 	"internal/boot":      {"internal/closing", "internal/clock", "internal/record", "internal/step"},
 	"internal/replay": {

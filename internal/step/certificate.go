@@ -3,6 +3,7 @@ package step
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,10 +24,11 @@ func certificate(r closing.Report) []byte {
 	p.text(r.FirstLine)
 	p.raw("</h1>")
 	p.table("", nil, [][]string{
-		{"Outcome", string(r.Outcome)}, {"Account", r.AccountID}, {"Execution", r.Execution}, {"Record", r.Closing}, {"Written", stamp(&r.WrittenAt)},
+		{"Outcome", string(r.Outcome)}, {"Account", r.AccountID}, {"Execution", r.Execution}, {"Started by", r.Starter}, {"Record", r.Closing}, {"Written", stamp(&r.WrittenAt)},
+		{"Cost of the run", worth(r.RunCost)}, {"Monthly cost stopped", noLonger(r)},
 	})
 	if q := r.Request; q != nil {
-		p.table("Request", nil, [][]string{{"Reason", q.Reason}, {"Directory", string(q.Directory)}, {"VPC", string(q.VPC)}, {"Attestation", q.Attestation}, {"Trigger", q.Trigger}})
+		p.table("Request", nil, [][]string{{"Reason", q.Reason}, {"QuickSight account", q.QuickSightAccountName}, {"Not saved, because", q.SkipBackupReason}, {"Not before", since(q.NotBefore)}, {"Directory", string(q.Directory)}, {"VPC", string(q.VPC)}, {"Attestation", q.Attestation}, {"Trigger", q.Trigger}})
 	}
 	if f := r.Failure; f != nil {
 		p.table("Why it stopped", nil, [][]string{{f.Error, f.State, f.Message}})
@@ -40,10 +42,10 @@ func certificate(r closing.Report) []byte {
 	p.plan(r.Plan)
 	p.manifest(r)
 	var rows [][]string
-	for _, d := range r.Decisions {
-		rows = append(rows, []string{stamp(&d.At), string(d.Verdict), d.Person, d.Reason})
+	for _, d := range slices.Concat(r.EarlierDecisions, r.Decisions) {
+		rows = append(rows, []string{stamp(&d.At), strconv.Itoa(d.Round), string(d.Verdict), d.Person, d.Reason})
 	}
-	p.table("Decisions", []string{"When", "What", "Who", "Why"}, rows)
+	p.table("Decisions", []string{"When", "Round", "What", "Who", "Why"}, rows)
 	if c := r.Commit; c != nil {
 		p.table("Commit", nil, [][]string{{"When", stamp(&c.At)}, {"Digest of the plan", c.Digest}, {"Digest of the manifest", c.Manifest}})
 	}
@@ -53,9 +55,14 @@ func certificate(r closing.Report) []byte {
 		if by == "" {
 			by = "established by observation"
 		}
-		rows = append(rows, []string{stamp(&a.Intended), a.Operation, a.Resource, a.Region, a.Outcome, by})
+		rows = append(rows, []string{stamp(&a.Intended), a.Operation, a.Resource, a.Region, a.Result(), by})
 	}
 	p.table("Changes, in their order", []string{"When", "Call", "Of", "Region", "Outcome", "Request id"}, rows)
+	rows = nil
+	for _, u := range r.NotDone {
+		rows = append(rows, []string{u.Kind, u.ID, u.Region, u.Why})
+	}
+	p.table("Not done", []string{"Kind", "Id", "Region", "How far it came"}, rows)
 	p.checks("Verified gone", r.Gone)
 	p.checks("Kept or not done, and why", r.Left)
 	p.checks("Left behind, and how to clean up", r.LeftBehind)
@@ -70,6 +77,9 @@ func certificate(r closing.Report) []byte {
 		rows = append(rows, []string{c.About, c.What, strings.Join(c.Do, "\n")})
 	}
 	p.table("Consequences, and what to clean up", []string{"About", "What", "How"}, rows)
+	p.timeline(r.Timeline)
+	p.estimate("Cost of the run", r.RunCost)
+	p.estimate("Monthly cost stopped", r.MonthlyStopped)
 	p.raw("</main></html>\n")
 	return []byte(p.String())
 }
@@ -125,7 +135,7 @@ func (p *page) plan(plan *closing.Plan) {
 	if plan == nil {
 		return
 	}
-	rows := [][]string{{"Round", strconv.Itoa(plan.Round)}, {"Digest", plan.Digest}, {"Starter", plan.Observed.Requester}}
+	rows := [][]string{{"Round", strconv.Itoa(plan.Round)}, {"Digest", plan.Digest}}
 	for _, line := range destroyed(plan.Material) {
 		rows = append(rows, []string{line})
 	}
@@ -176,6 +186,62 @@ func (p *page) checks(title string, checks []closing.Check) {
 		rows = append(rows, []string{c.Kind, c.ID, c.Region, c.Shown, c.Why, strings.Join(c.Do, "\n")})
 	}
 	p.table(title, []string{"Kind", "Id", "Region", "Shown by", "Why", "To clean up"}, rows)
+}
+
+// timeline is what happened, in its order.
+func (p *page) timeline(moments []closing.Moment) {
+	var rows [][]string
+	for _, m := range moments {
+		what := m.What
+		if m.Times > 1 {
+			what += " × " + strconv.Itoa(m.Times)
+		}
+		rows = append(rows, []string{stamp(&m.At), since(m.Until), what})
+	}
+	p.table("Timeline", []string{"From", "Until", "What"}, rows)
+}
+
+// estimate shows how an estimate comes about.
+func (p *page) estimate(title string, e *closing.Estimate) {
+	if e == nil {
+		return
+	}
+	number := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	var rows [][]string
+	for _, i := range e.Items {
+		rows = append(rows, []string{i.What, number(i.Quantity), number(i.USD)})
+	}
+	for _, u := range e.Unknown {
+		rows = append(rows, []string{u, "", "not counted"})
+	}
+	for _, s := range e.Sources {
+		rows = append(rows, []string{"Source: " + s, "", ""})
+	}
+	p.table(title+", estimated at list prices of "+e.AsOf, []string{"What", "How much", "USD"}, rows)
+}
+
+// worth is an estimate in words.
+func worth(e *closing.Estimate) string {
+	if e == nil {
+		return "not known"
+	}
+	return e.String()
+}
+
+// noLonger is what of the monthly cost has stopped.
+func noLonger(r closing.Report) string {
+	if !r.Irreversible {
+		return "none by this run"
+	}
+	return worth(r.MonthlyStopped)
+}
+
+// since is a moment that may not be there.
+func since(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return stamp(t)
 }
 
 func stamp(t *time.Time) string { return t.UTC().Format(time.RFC3339) }

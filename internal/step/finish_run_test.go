@@ -2,6 +2,7 @@ package step
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,6 +213,24 @@ func TestFinishPartlyClosed(t *testing.T) {
 	}
 	if left := ids(report.Left); !strings.Contains(left, "d-9067012345") || !strings.Contains(left, "subnet-0aaa000000000001") {
 		t.Errorf("left: %s", left)
+	}
+	var undone []string
+	for _, u := range report.NotDone {
+		undone = append(undone, u.ID)
+		if u.Why != "not begun" {
+			t.Errorf("%s %s was %q", u.Kind, u.ID, u.Why)
+		}
+	}
+	for _, c := range report.Gone {
+		if slices.Contains(undone, c.ID) {
+			t.Errorf("%s is gone, and not done", c.ID)
+		}
+	}
+	if len(undone) == 0 || undone[0] != "d-9067012345" || undone[len(undone)-1] != report.Plan.Material.VPC.ID {
+		t.Errorf("not done: %v", undone)
+	}
+	if len(report.Timeline) == 0 || report.RunCost == nil || report.MonthlyStopped == nil {
+		t.Errorf("%d moments, cost %v, stopped %v", len(report.Timeline), report.RunCost, report.MonthlyStopped)
 	}
 	if d.holder() != readingRun {
 		t.Errorf("the lock is held by %q", d.holder())

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"quicksight-unsubscribe/internal/clock"
@@ -201,6 +202,12 @@ func (l *reading) calls(operation string) int {
 func (l *reading) DescribeExecution(arn string) (emulator.Execution, bool) {
 	status, ok := l.running[arn]
 	return emulator.Execution{ARN: arn, Name: "run", StateMachineARN: "arn:aws:states:us-east-1:" + readingHub + ":stateMachine:x", Status: status, Start: l.start}, ok
+}
+
+// ExecutionHistory is that of an execution that only began.
+func (l *reading) ExecutionHistory(arn string) ([]sfntypes.HistoryEvent, bool) {
+	_, ok := l.running[arn]
+	return []sfntypes.HistoryEvent{{Id: 1, Timestamp: &l.start, Type: sfntypes.HistoryEventTypeExecutionStarted}}, ok
 }
 
 func (l *reading) SendTaskSuccess(string, string) error         { return nil }

@@ -59,7 +59,7 @@ func accountIn(input []byte) string {
 // report reads what the record says of a run.
 func (e Env) report(ctx context.Context, in Input) *reporting {
 	r := &reporting{Env: e, in: in, folder: e.folder(in)}
-	r.Version, r.Execution, r.AccountID, r.Closing = 1, in.Execution.ID, in.Run.AccountID, in.Run.Closing
+	r.Version, r.Execution, r.AccountID, r.Closing, r.Starter = 1, in.Execution.ID, in.Run.AccountID, in.Run.Closing, in.Run.Starter
 	read(ctx, r, "request.json", r.folder.Request, &r.Request)
 	for round := closing.MaxRounds; round > 0 && r.Plan == nil; round-- {
 		read(ctx, r, record.PlanName(round), func(ctx context.Context) (closing.Plan, error) {
@@ -154,6 +154,13 @@ func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next 
 	if r.Plan != nil {
 		r.Consequences = r.Plan.Consequences()
 	}
+	if r.Irreversible {
+		r.MonthlyStopped = r.Plan.Material.Monthly()
+	}
+	if outcome == closing.OutcomeFailed { // or partly closed
+		r.NotDone = r.notDone()
+	}
+	r.tell(ctx)
 	r.WrittenAt = clock.Now(ctx)
 }
 

@@ -76,8 +76,17 @@ func printReport(w io.Writer, r closing.Report) {
 	checks("left", r.Left)
 	checks("behind", r.LeftBehind)
 	checks("unknown", r.Unknown)
+	for _, u := range r.NotDone {
+		fmt.Fprintln(w, "not done ", u.Kind, u.ID+":", u.Why)
+	}
 	for _, what := range r.Restored {
 		fmt.Fprintln(w, "restored ", what)
+	}
+	if r.RunCost != nil {
+		fmt.Fprintln(w, "cost     ", "of the run", r.RunCost)
+	}
+	if r.MonthlyStopped != nil {
+		fmt.Fprintln(w, "stopped  ", r.MonthlyStopped, "a month")
 	}
 	if r.Next != "" {
 		fmt.Fprintln(w, "next     ", r.Next)
