@@ -65,7 +65,7 @@ func (c *configuration) settings() []setting {
 		{"accountFactoryProduct", &c.accountFactoryProduct, "id of Account Factory's product: terminating one starts the closing of the account of that name; needs managementAccount"},
 		{"sandboxBus", &c.sandboxBus, "name of the event bus of Innovation Sandbox on AWS: its requests to clean an account start a closing"},
 		{"schedules", &c.schedules, "plans, and only plans, on a schedule: 222233334444=rate(30 days), or cron(...) without commas"},
-		{"ungovernedRegions", &c.UngovernedRegions, "QuickSight regions that your organization denies to everybody: not reading them is no doubt"},
+		{"governedRegions", &c.GovernedRegions, "QuickSight regions in which your organization lets accounts work: that its policies deny another one is no doubt; empty: all"},
 		{"requireStarterEvidence", &c.RequireStarterEvidence, "refuse a run for which nothing shows that its starter may close the account"},
 		{"refuseUnverifiedStarter", &c.RefuseUnverifiedStarter, "refuse a run whose starter CloudTrail does not name within starterWait"},
 		{"starterWait", &c.StarterWait, "how long to wait for CloudTrail to name the starter"},

@@ -1,6 +1,9 @@
 package step
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is the deployment's configuration. In AWS, boot reads it from the environment that the stack sets; the names below are
 // the environment's. A field without a default must be set by the stack.
@@ -19,8 +22,9 @@ type Config struct {
 	NeverCloseUnits []string `env:"NEVER_CLOSE_UNITS"`
 	// ManagementAccount is the management account of the organization, which RoleOrganization reads; default NoOrganization.
 	ManagementAccount string `env:"MANAGEMENT_ACCOUNT"`
-	// UngovernedRegions are QuickSight regions that an organization denies to everybody: not reading them is no doubt.
-	UngovernedRegions []string `env:"UNGOVERNED_REGIONS"`
+	// GovernedRegions are the QuickSight regions in which the organization lets its accounts work: an organization's denial of another one is
+	// no doubt. Empty: all of them.
+	GovernedRegions []string `env:"GOVERNED_REGIONS"`
 	// RequireStarterEvidence refuses a run for which nothing shows that its starter may close the account.
 	RequireStarterEvidence bool `env:"REQUIRE_STARTER_EVIDENCE"`
 	// RefuseUnverifiedStarter refuses a run whose starter CloudTrail does not name within StarterWait.
@@ -39,6 +43,11 @@ type Config struct {
 	VPCBudget          time.Duration `env:"VPC_BUDGET"`          // default 3 hours
 	// AuthorizedApplicationsWait is how long Directory Service may say "authorized applications" after the subscription is gone.
 	AuthorizedApplicationsWait time.Duration `env:"AUTHORIZED_APPLICATIONS_WAIT"` // default 1 hour; AWS says 30 to 60 minutes
+}
+
+// governs tells whether a region that cannot be read may hold something: whether the organization lets its accounts work there.
+func (c Config) governs(region string) bool {
+	return len(c.GovernedRegions) == 0 || slices.Contains(c.GovernedRegions, region)
 }
 
 // Defaults are the values of a deployment that configures nothing.

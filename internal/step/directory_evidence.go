@@ -39,6 +39,7 @@ func readSurroundings(ctx context.Context, env Env, target aws.Config, request c
 	for _, region := range regionsAround(env.Config, request, m.IdentityRegion, s.earlier.VPC.Region) {
 		n, err := readCandidates(ctx, target, region, request.VPC.ID(), s.earlier.VPC.ID)
 		switch {
+		case closing.CodeOf(err) == closing.RegionUnreadable && !env.Config.governs(region): // nobody works there
 		case closing.CodeOf(err) == closing.RegionUnreadable:
 			s.unread = append(s.unread, region)
 		case err != nil:
@@ -70,10 +71,9 @@ func readCandidates(ctx context.Context, target aws.Config, region string, named
 }
 
 // regionsAround are where a directory or VPC of QuickSight may be: where the request hints, where QuickSight kept its
-// directories, where the subscription is, and where an earlier run was. Regions that nobody can use hold nothing.
+// directories, where the subscription is, and where an earlier run was.
 func regionsAround(config Config, request closing.Request, others ...string) []string {
-	around := distinct(append([]string{request.IdentityRegion, regionsLike(config.Region)[0]}, others...))
-	return slices.DeleteFunc(around, func(r string) bool { return slices.Contains(config.UngovernedRegions, r) })
+	return distinct(append([]string{request.IdentityRegion, regionsLike(config.Region)[0]}, others...))
 }
 
 // unknown blocks where there is no subscription and a region that might hold what it left could not be searched: that there is
@@ -85,7 +85,7 @@ func (s surroundings) unknown(request closing.Request, m closing.Material) []clo
 	return []closing.Blocker{{
 		Code: closing.RegionUnreadable, Paste: paste(request, func(*closing.Request) {}),
 		Message: "whether the subscription left a directory or a VPC is unknown: an organization's policy denies " + inWords(s.unread) +
-			"; except the target roles in it, or name the regions in UNGOVERNED_REGIONS if nobody can use them",
+			"; except the target roles in it, or leave the regions out of governedRegions if nobody works there",
 	}}
 }
 

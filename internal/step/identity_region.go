@@ -150,7 +150,7 @@ func (s *search) notRead(region, operation string, kind refusalKind, err error) 
 	if kind == otherwise {
 		return unreadable(err, operation, region)
 	}
-	if !slices.Contains(s.env.Config.UngovernedRegions, region) {
+	if s.env.Config.governs(region) || kind == deniedByIdentity {
 		s.unread = append(s.unread, unreadRegion{region, operation, kind, err})
 	}
 	return nil
@@ -181,7 +181,7 @@ func (s *search) doubt() error {
 		return closing.Errorf(closing.RegionUnreadable,
 			"whether account %s has a QuickSight subscription is unknown: %s could not be read (%s: %w); nothing was touched",
 			s.account, strings.Join(regions, ", "), s.unread[0].region, s.unread[0].err).
-			WithHint("except the target roles in the policy that denies these regions, or name them in UNGOVERNED_REGIONS if nobody can use them, then start again")
+			WithHint("except the target roles in the policy that denies these regions, or leave them out of governedRegions if nobody works there, then start again")
 	}
 }
 

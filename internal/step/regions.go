@@ -42,12 +42,10 @@ type regionSet struct {
 	Disabled []string // opt-in regions that the account has not enabled: nothing answers there
 }
 
-// enabledRegions asks EC2 which QuickSight regions the account can use, leaving out those that configuration calls ungoverned.
+// enabledRegions asks EC2 which QuickSight regions the account can use.
 // Where an organization denies the question everywhere, all regions count as enabled, since they must then be read.
 func enabledRegions(ctx context.Context, env Env, target aws.Config) (regionSet, error) {
-	all := slices.DeleteFunc(slices.Clone(regionsLike(env.Config.Region)), func(r string) bool {
-		return slices.Contains(env.Config.UngovernedRegions, r)
-	})
+	all := regionsLike(env.Config.Region)
 	for _, ask := range distinct(append([]string{env.Config.Region}, all...)) {
 		out, err := ec2In(target, ask).DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
 		switch refusalOf(err).kind {

@@ -311,6 +311,7 @@ func (inv *inventory) read(ctx context.Context, t inventoryTask) error {
 		if clock.Remaining(ctx) < inventoryReserve {
 			return nil
 		}
+		batch = slices.DeleteFunc(batch, inv.denied)
 		err := clock.Each(ctx, inventoryLanes, batch, func(ctx context.Context, l *listing) error {
 			return l.list(ctx, t.Target, t.Request.AccountID, inv.assets)
 		})
@@ -319,6 +320,27 @@ func (inv *inventory) read(ctx context.Context, t inventoryTask) error {
 		}
 	}
 	return nil
+}
+
+// denied notes that a listing is refused like the first one of its region, where that was refused for the whole region.
+func (inv *inventory) denied(l *listing) bool {
+	first := inv.listing(allKinds[0].kind, l.Region)
+	if first == l || first == nil || !first.Closed {
+		return false
+	}
+	l.Read, l.Refused, l.Closed = true, first.Refused, true
+	return true
+}
+
+// closed are the regions that refuse as a whole and are governed, or not.
+func (inv *inventory) closed(config Config, governed bool) []string {
+	var regions []string
+	for _, l := range inv.Lists {
+		if l.Closed && config.governs(l.Region) == governed {
+			regions = append(regions, l.Region)
+		}
+	}
+	return distinct(regions)
 }
 
 // remaining names the lists that are not read yet.
@@ -342,7 +364,7 @@ func (inv *inventory) remaining() []string {
 
 // conclude reads the surroundings, decides about directory and VPC, and makes the plan's facts of everything.
 func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, verified record.Verification) (inventoryTaken, error) {
-	m, err := inv.material(ctx, t.Request)
+	m, err := inv.material(ctx, env.Config, t.Request)
 	if err != nil {
 		return inventoryTaken{}, err
 	}
@@ -354,7 +376,7 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 		At: clock.Now(ctx), Requester: cmp.Or(t.Starter, t.Request.Trigger),
 		Evidence: slices.Concat(verified.Evidence, inv.Administrators.evidence(t.Starter)),
 		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
-		Blockers: inv.blockers(t.Request),
+		Blockers: inv.blockers(env.Config, t.Request),
 	}
 	if err := inv.consequences(ctx, t, &o); err != nil {
 		return inventoryTaken{}, err
@@ -395,7 +417,7 @@ func (inv *inventory) consequences(ctx context.Context, t inventoryTask, o *clos
 }
 
 // material is what of the inventory an approval binds, without directory and VPC.
-func (inv *inventory) material(ctx context.Context, request closing.Request) (closing.Material, error) {
+func (inv *inventory) material(ctx context.Context, config Config, request closing.Request) (closing.Material, error) {
 	m := closing.Material{
 		AccountID: request.AccountID, IdentityRegion: inv.IdentityRegion, Subscription: inv.Subscription,
 		Namespaces: inv.Namespaces, NotReadable: slices.Clone(inv.NotReadable),
@@ -404,7 +426,7 @@ func (inv *inventory) material(ctx context.Context, request closing.Request) (cl
 	for _, l := range inv.Lists {
 		m.VPCConnections = append(m.VPCConnections, l.Connections...)
 	}
-	m.NotReadable = append(m.NotReadable, inv.unlisted()...)
+	m.NotReadable = append(m.NotReadable, inv.unlisted(config)...)
 	var err error
 	m.Assets, err = inv.assets.List(ctx, m.Add)
 	return m, err
@@ -422,14 +444,19 @@ func (inv *inventory) oldest() *trace {
 	return oldest
 }
 
-// unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once.
-func (inv *inventory) unlisted() []closing.NotReadable {
+// unlisted are the kinds that regions refused to list. A kind that is refused everywhere for one reason stands once, and so do the regions
+// that the organization denies because nobody works there.
+func (inv *inventory) unlisted(config Config) []closing.NotReadable {
 	var refused []closing.NotReadable
+	nobodys := inv.closed(config, false)
+	if len(nobodys) > 0 {
+		refused = append(refused, closing.NotReadable{Kind: "asset", Region: strings.Join(nobodys, ", "), Reason: "the organization does not govern these regions, and denies them"})
+	}
 	for _, k := range allKinds {
 		var of []closing.NotReadable
 		var regions []string
 		for _, l := range inv.Lists {
-			if l.Kind != k.kind {
+			if l.Kind != k.kind || slices.Contains(nobodys, l.Region) {
 				continue
 			}
 			regions = append(regions, l.Region)
@@ -452,14 +479,11 @@ func (inv *inventory) advice(config Config) []string {
 	if len(inv.Regions.Disabled) > 0 {
 		advice = append(advice, "not inventoried, because the account has not enabled them: "+inWords(inv.Regions.Disabled))
 	}
-	if inv.Subscription != nil && len(config.UngovernedRegions) > 0 {
-		advice = append(advice, "not inventoried, because configuration says that nobody can use them: "+inWords(config.UngovernedRegions))
-	}
 	return advice
 }
 
 // blockers are what in QuickSight itself stands against closing.
-func (inv *inventory) blockers(request closing.Request) []closing.Blocker {
+func (inv *inventory) blockers(config Config, request closing.Request) []closing.Blocker {
 	if inv.Subscription == nil {
 		return nil
 	}
@@ -468,17 +492,11 @@ func (inv *inventory) blockers(request closing.Request) []closing.Blocker {
 	if code, why := statusBlocker(inv.Subscription.Status); why != "" {
 		blockers = append(blockers, closing.Blocker{Code: code, Message: why, Paste: again})
 	}
-	var closed []string
-	for _, l := range inv.Lists {
-		if l.Closed {
-			closed = append(closed, l.Region)
-		}
-	}
-	if len(closed) > 0 {
+	if closed := inv.closed(config, true); len(closed) > 0 {
 		blockers = append(blockers, closing.Blocker{
 			Code: closing.RegionUnreadable, Paste: again,
-			Message: "what QuickSight holds in " + inWords(distinct(closed)) + " could not be read: except the target roles in the organization's policy, " +
-				"or name the regions in UNGOVERNED_REGIONS if nobody can use them",
+			Message: "what QuickSight holds in " + inWords(closed) + " could not be read: except the target roles in the organization's policy, " +
+				"or leave the regions out of governedRegions if nobody works there",
 		})
 	}
 	for _, n := range inv.Namespaces {

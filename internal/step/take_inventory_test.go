@@ -200,7 +200,7 @@ func TestTakeInventoryStopsAtADeniedRegion(t *testing.T) {
 		t.Errorf("blockers (-want +got):\n%s", diff)
 	}
 	governed := newReading(t, account, emulator.Options{})
-	governed.env.Config.UngovernedRegions = slices.DeleteFunc(slices.Clone(regionsLike("us-east-1")), func(r string) bool { return strings.HasPrefix(r, "eu-central-1") || r == "eu-west-1" })
+	governed.env.Config.GovernedRegions = []string{"eu-central-1", "eu-west-1"}
 	plan = governed.plan(plain)
 	if got := verdictOf(plan); got != Closable {
 		t.Errorf("verdict %s, blockers %+v", got, plan.Observed.Blockers)
@@ -218,7 +218,7 @@ func TestTakeInventoryKnowsEveryStatus(t *testing.T) {
 		"SOMETHING_NEW": {closing.UnknownStatus}, "": {closing.UnknownStatus},
 	} {
 		inv := inventory{Subscription: &closing.Subscription{Status: status}}
-		if diff := cmp.Diff(want, blockers(closing.Plan{Observed: closing.Observed{Blockers: inv.blockers(closing.Request{AccountID: readingTarget})}})); diff != "" {
+		if diff := cmp.Diff(want, blockers(closing.Plan{Observed: closing.Observed{Blockers: inv.blockers(Config{}, closing.Request{AccountID: readingTarget})}})); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", status, diff)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 type planCommand struct {
 	credentials
 	requestFlags
-	Ungoverned  []string `help:"QuickSight regions that your organization denies to everybody." placeholder:"REGION"`
+	Governed    []string `help:"QuickSight regions in which your organization lets accounts work: that it denies another one is no doubt. Default: all." placeholder:"REGION"`
 	JSON        bool     `help:"Print the plan as JSON."`
 	PrintPolicy bool     `help:"Print the IAM policy that this command needs, and do nothing else."`
 }
@@ -46,7 +46,7 @@ func (c *planCommand) Run(s *surroundings) error {
 		return err
 	}
 	config := step.Defaults()
-	config.Account, config.Region, config.UngovernedRegions = request.AccountID, cfg.Region, c.Ungoverned
+	config.Account, config.Region, config.GovernedRegions = request.AccountID, cfg.Region, c.Governed
 	env := step.Env{Config: config, AWS: own{cfg}, Record: record.InMemory(), Log: slog.New(slog.DiscardHandler)}
 	plan, err := look(s.ctx, s.stderr, env, request)
 	if err != nil {
