@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"quicksight-unsubscribe/internal/closing"
@@ -33,6 +34,14 @@ func (c configuration) check() {
 	}
 	if c.reminder < shortest {
 		panic(fmt.Sprintf("reminder is %s; asking itself may take %s", duration(c.reminder), duration(shortest)))
+	}
+	if n := len(c.Approvers); n > 0 && n < c.Quorum {
+		panic(fmt.Sprintf("quorum is %d, and approvers names %d", c.Quorum, n))
+	}
+	for _, role := range c.SessionRoles {
+		if !strings.Contains(role, ":role/") {
+			panic(fmt.Sprintf("sessionRoles: %q is not the ARN of a role", role))
+		}
 	}
 	if c.Quorum < 1 {
 		panic(fmt.Sprintf("quorum is %d; at least one person must approve", c.Quorum))

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/step"
 )
 
@@ -49,7 +50,7 @@ func defaults() configuration {
 // setting is one line of the table of settings.
 type setting struct {
 	name string
-	into any // where it goes: *string, *[]string, *bool, *int or *time.Duration
+	into any // where it goes: *string, *[]string, *[]closing.Approver, *bool, *int or *time.Duration
 	help string
 }
 
@@ -69,7 +70,9 @@ func (c *configuration) settings() []setting {
 		{"requireStarterEvidence", &c.RequireStarterEvidence, "refuse a run for which nothing shows that its starter may close the account"},
 		{"refuseUnverifiedStarter", &c.RefuseUnverifiedStarter, "refuse a run whose starter CloudTrail does not name within starterWait"},
 		{"starterWait", &c.StarterWait, "how long to wait for CloudTrail to name the starter"},
-		{"approvers", &c.Approvers, "principals or persons who may decide; empty: whoever may invoke decide-approval, except the starter"},
+		{"approvers", &c.Approvers, "who may decide, as below; empty: IAM users and Identity Center's users of the hub account, except the starter"},
+		{"identityCenterAccounts", &c.IdentityCenterAccounts, "further accounts behind whose Identity Center roles there are people"},
+		{"sessionRoles", &c.SessionRoles, "ARNs of roles whose trust policy lets nobody take another session name than his own: their sessions are people"},
 		{"quorum", &c.Quorum, "how many persons must approve"},
 		{"approvalWindow", &c.ApprovalWindow, "how long one round of asking is open; a run asks in at most three"},
 		{"reminder", &c.reminder, "how often those who may decide are reminded"},
@@ -125,6 +128,8 @@ func (s setting) set(value any) error {
 		if text != "" {
 			*into = strings.Split(text, ",")
 		}
+	case *[]closing.Approver:
+		*into, err = closing.ParseApprovers(text)
 	case *bool:
 		*into, err = strconv.ParseBool(text)
 	case *int:
@@ -138,10 +143,12 @@ func (s setting) set(value any) error {
 // text is a value as -c and the functions' environment take it.
 func text(value any) string {
 	switch v := value.(type) {
-	case *string, *[]string, *bool, *int, *time.Duration:
+	case *string, *[]string, *[]closing.Approver, *bool, *int, *time.Duration:
 		return text(reflect.ValueOf(v).Elem().Interface())
 	case []string:
 		return strings.Join(v, ",")
+	case []closing.Approver:
+		return closing.FormatApprovers(v)
 	case time.Duration:
 		return duration(v)
 	}

@@ -32,6 +32,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	key := newKey(stack)
 	bucket := newRecord(stack, key, w)
 	topic := newTopic(stack, key, config)
+	approvals := newApprovals(stack, key, config, w)
 	awsssm.NewStringParameter(stack, jsii.String("KillSwitch"), &awsssm.StringParameterProps{
 		ParameterName: jsii.String(killSwitch), StringValue: jsii.String("off"),
 		Description: jsii.String("on stops every delete step of quicksight-unsubscribe before its next act"),
@@ -42,9 +43,9 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	})
 	queue := newFinishQueue(stack, topic)
 
-	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), queue: *queue.QueueArn()})
+	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), approvals: *approvals.TopicArn(), queue: *queue.QueueArn()})
 	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
-	config.Bucket, config.Topic = *bucket.BucketName(), *topic.TopicArn()
+	config.Bucket, config.Topic, config.ApprovalTopic = *bucket.BucketName(), *topic.TopicArn(), *approvals.TopicArn()
 	all := newFunctions(stack, config, built, roles)
 	page := newDecisionURL(stack, w, all.latest["decide-approval"], *bucket.BucketArn(), *key.KeyArn())
 	all.latest["request-approval"].AddEnvironment(jsii.String("DECISION_URL"), page, nil)

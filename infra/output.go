@@ -13,7 +13,7 @@ func newOutputs(stack awscdk.Stack, config configuration, w where) {
 		{"Machine", console + "#/statemachines/view/" + w.machine(), "The state machine in the console: Start execution, with {\"accountId\": \"<twelve digits>\", \"dryRun\": true}"},
 		{"Plan", cli("stepfunctions", "start-execution --state-machine-arn "+w.machine()+` --input '{"accountId":"<twelve digits>","dryRun":true}'`), "Shows what closing an account would destroy, and touches nothing"},
 		{"Close", cli("stepfunctions", "start-execution --state-machine-arn "+w.machine()+` --input '{"accountId":"<twelve digits>"}'`), "Asks for approval, then closes the account; irreversible once approved"},
-		{"Follow", cli("sns", "subscribe --topic-arn "+config.Topic+" --protocol email --notification-endpoint <you@example.com>"), "Gets the requests for approval and the reports by e-mail"},
+		{"Follow", cli("sns", "subscribe --topic-arn "+config.Topic+" --protocol email --notification-endpoint <you@example.com>"), "Gets the reports by e-mail, and the requests for approval where no approvers are named"},
 		{"Decide", "unsubscribe approve s3://" + config.Bucket + "/closings/<account>/<run>", "What an approver types, as the request for approval names it; it needs the managed policy " + approversPolicy},
 		{"Stop", cli("ssm", "put-parameter --name "+killSwitch+" --overwrite --value on"), "Stops every delete step before its next act; value off lets them go on"},
 		{"Records", "s3://" + config.Bucket + "/closings/", "Plans, decisions, acts and reports of every run; nothing there expires"},

@@ -59,7 +59,7 @@ func (w where) nobodyBut(folders []string) map[string]any {
 }
 
 // resources are what the functions' permissions name besides.
-type resources struct{ bucket, key, topic, queue string }
+type resources struct{ bucket, key, topic, approvals, queue string }
 
 // granted is what each function's code calls, and nothing else. The operations are those of the operation table.
 func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
@@ -77,7 +77,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"verify-caller":       {allow("sts:AssumeRole", w.target(step.RoleRead), w.target(step.RoleOrganization)), look},
 		"take-inventory":      {asReader},
 		"find-starter":        {allow("cloudtrail:LookupEvents", "*")},
-		"request-approval":    {ring, publish, announce},
+		"request-approval":    {ring, allow("sns:Publish", r.topic, r.approvals), allow("sns:ListSubscriptionsByTopic", r.approvals), announce},
 		"decide-approval":     {ring, announce, allow("iam:GetRole", w.identityCenter())},
 		"export-assets":       {asCloser},
 		"commit-plan":         {},

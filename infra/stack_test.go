@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"quicksight-unsubscribe/internal/boot"
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
 )
@@ -38,11 +39,13 @@ func stays(whole map[string]any) bool {
 
 // Ensure that each function reads from its environment the configuration that its defaults say.
 func TestFunctionsReadTheirConfiguration(t *testing.T) {
-	stack := hub(t, map[string]any{"neverClose": "111122223333,222233334444", "coolOff": "1h", "quorum": "2", "requireStarterEvidence": true})
+	stack := hub(t, map[string]any{"neverClose": "111122223333,222233334444", "coolOff": "1h", "quorum": "2", "requireStarterEvidence": true, "approvers": "ann@example.com, bob <bob@example.com> Admin"})
 	want := step.Defaults()
 	want.Account, want.Region, want.Bucket = hubID, "us-east-1", workflow.Prefix+"-"+hubID
 	want.Machine = "arn:aws:states:us-east-1:" + hubID + ":stateMachine:quicksight-unsubscribe"
 	want.Topic = "arn:aws:sns:us-east-1:" + hubID + ":quicksight-unsubscribe"
+	want.ApprovalTopic = want.Topic + "-approvals"
+	want.Approvers = []closing.Approver{{Person: "ann@example.com", Email: "ann@example.com"}, {Person: "bob", Email: "bob@example.com", Principals: []string{"Admin"}}}
 	want.Halt = "/quicksight-unsubscribe/kill-switch"
 	want.NeverClose, want.CoolOff, want.Quorum, want.RequireStarterEvidence = []string{"111122223333", "222233334444"}, time.Hour, 2, true
 	for _, f := range workflow.Functions() {
@@ -157,11 +160,39 @@ func TestUnfinishedRunsAreHeardOf(t *testing.T) {
 	if got := stack.resolve(alarm["AlarmActions"]); !reflect.DeepEqual(got, []any{"arn:aws:sns:us-east-1:" + hubID + ":quicksight-unsubscribe"}) {
 		t.Errorf("the alarm tells %v", got)
 	}
-	topic, _ := stack.resource(t, "AWS::SNS::TopicPolicy", func(map[string]any) bool { return true })
+	topic, _ := stack.resource(t, "AWS::SNS::TopicPolicy", func(p map[string]any) bool {
+		return reflect.DeepEqual(stack.resolve(p["Topics"]), []any{"arn:aws:sns:us-east-1:" + hubID + ":quicksight-unsubscribe"})
+	})
 	key, _ := stack.resource(t, "AWS::KMS::Key", func(map[string]any) bool { return true })
 	for what, policy := range map[string]any{"the topic": topic["PolicyDocument"], "the key": key["KeyPolicy"]} {
 		if !strings.Contains(fmt.Sprint(policy), "Service:cloudwatch.amazonaws.com") {
 			t.Errorf("%s does not let the alarm in: %v", what, policy)
+		}
+	}
+}
+
+// Ensure that each approver is subscribed to his own requests alone, that nobody else can subscribe, and nobody else ask.
+func TestApprovals(t *testing.T) {
+	stack := hub(t, map[string]any{"approvers": "ann@example.com, bob <bob@example.com> Admin", "notify": "all@example.com"})
+	topic := "arn:aws:sns:us-east-1:" + hubID + ":quicksight-unsubscribe-approvals"
+	got := map[string]string{}
+	for _, s := range stack.resources("AWS::SNS::Subscription") {
+		if stack.resolve(s["TopicArn"]) == topic {
+			got[fmt.Sprint(s["Endpoint"])] = fmt.Sprintf("%v %v", s["Protocol"], s["FilterPolicy"])
+		}
+	}
+	want := map[string]string{"ann@example.com": "email map[approver:[ann@example.com]]", "bob@example.com": "email map[approver:[bob]]"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("subscriptions (-want +got):\n%s", diff)
+	}
+	policy, _ := stack.resource(t, "AWS::SNS::TopicPolicy", func(p map[string]any) bool { return reflect.DeepEqual(stack.resolve(p["Topics"]), []any{topic}) })
+	text := fmt.Sprint(stack.resolve(policy["PolicyDocument"]))
+	for _, part := range []string{
+		"Action:sns:Subscribe Condition:map[ArnNotLike:map[aws:PrincipalArn:arn:aws:iam::" + hubID + ":role/cdk-hnb659fds-cfn-exec-role-" + hubID + "-us-east-1]] Effect:Deny",
+		"Action:sns:Publish Condition:map[ArnNotEquals:map[aws:PrincipalArn:[arn:aws:iam::" + hubID + ":role/quicksight-unsubscribe/hub/quicksight-unsubscribe-request-approval]]] Effect:Deny",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("the topic's policy does not say %s:\n%s", part, text)
 		}
 	}
 }

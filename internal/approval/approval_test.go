@@ -87,7 +87,7 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 	l.env = step.Env{Config: step.Defaults(), AWS: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	l.env.Config.Account, l.env.Config.Region, l.env.Config.Machine = "111122223333", "us-east-1", machine
 	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return strconv.Itoa(writes) })
-	l.ask = closing.Ask{Execution: run, Round: 1, Digest: planDigest, AskedAt: l.now, Deadline: l.now.Add(24 * time.Hour), Quorum: 1, Starter: user + "sam"}
+	l.ask = closing.Ask{Execution: run, Round: 1, Digest: planDigest, AskedAt: l.now, Deadline: l.now.Add(24 * time.Hour), Quorum: 1, People: closing.People{Home: "111122223333"}, Starter: user + "sam"}
 	change(&l.ask)
 	if _, err := l.folder().PutPlan(l.ctx(), record.PlanName(l.ask.Round), closing.Plan{Round: l.ask.Round, Material: material}); err != nil {
 		t.Fatal(err)
@@ -106,9 +106,18 @@ func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *
 
 func plain(*closing.Ask) {}
 
+// named are approvers who are what they decide by.
+func named(persons ...string) []closing.Approver {
+	var all []closing.Approver
+	for _, person := range persons {
+		all = append(all, closing.Approver{Person: person, Email: "x@example.com"})
+	}
+	return all
+}
+
 // withPipeline also lets a role decide, which nobody may who is not named.
 func withPipeline(a *closing.Ask) {
-	a.Approvers = []string{user + "ann", user + "bob", "ann@example.com", "arn:aws:iam::111122223333:role/pipeline"}
+	a.Approvers = named(user+"ann", user+"bob", "ann@example.com", "arn:aws:iam::111122223333:role/pipeline")
 }
 
 func (l *lab) ctx() context.Context   { return clock.Virtual(l.t.Context(), l.now, time.Minute) }
@@ -284,9 +293,9 @@ func TestRefusals(t *testing.T) {
 		{"the starter, in Identity Center", func(a *closing.Ask) { a.Starter = "sam@example.com" }, "sso-sam", asAsked, "started the run"},
 		{"the starter, by another permission set", func(a *closing.Ask) { a.Starter = "sam@example.com" }, "sso-sam-admin", asAsked, "started the run"},
 		{"the starter, as another session of the role", func(a *closing.Ask) { a.Starter = "arn:aws:iam::111122223333:role/pipeline" }, "pipeline-2", asAsked, "started the run"},
-		{"not an approver", func(a *closing.Ask) { a.Approvers = []string{user + "bob"} }, "ann", asAsked, "not one of the approvers"},
+		{"not an approver", func(a *closing.Ask) { a.Approvers = named(user + "bob") }, "ann", asAsked, "not one of the approvers"},
 		{"another account's user", plain, "stranger", asAsked, "not one of the approvers"},
-		{"another account's false Identity Center", func(a *closing.Ask) { a.Approvers = []string{"ann@example.com"} }, "false-ann", asAsked, "not one of the approvers"},
+		{"another account's false Identity Center", func(a *closing.Ask) { a.Approvers = named("ann@example.com") }, "false-ann", asAsked, "not one of the approvers"},
 		{"superseded", func(a *closing.Ask) { a.Round = 2 }, "ann", at(func(d *Decision) { d.Round = 1 }), "round 1 is superseded"},
 		{"not open yet", plain, "ann", at(func(d *Decision) { d.Round = 2 }), "round 2 is not open"},
 		{"another plan", plain, "ann", at(func(d *Decision) { d.Digest = "sha256:" + strings.Repeat("2", 64) }), "is not the one that is asked about"},
@@ -345,7 +354,7 @@ func TestCancel(t *testing.T) {
 		_, err = l.decide("bob", l.on(closing.Approve))
 		l.refused(err, "was cancelled by "+user+who)
 	}
-	l := newLab(t, func(a *closing.Ask) { a.Approvers = []string{user + "bob"} })
+	l := newLab(t, func(a *closing.Ask) { a.Approvers = named(user + "bob") })
 	_, err := l.decide("ann", l.on(closing.Cancel))
 	l.refused(err, "neither an approver nor the starter")
 	if len(l.written()) != 0 {

@@ -20,14 +20,19 @@ func Canned() map[string]string {
 			now: at(3), plan: plan,
 			ask: closing.Ask{
 				Execution: "arn:aws:states:us-east-1:111122223333:execution:quicksight-unsubscribe:run-1", Round: 1, Digest: plan.Digest, AskedAt: at(1),
-				Deadline: at(169), Quorum: 2, Approvers: []string{alice, bob}, Starter: "arn:aws:iam::111122223333:user/sam",
+				Deadline: at(169), Quorum: 2, Approvers: []closing.Approver{{Person: alice}, {Person: bob}}, People: closing.People{Home: "111122223333"},
+				Starter: "arn:aws:iam::111122223333:user/sam",
 			},
 		},
 	}
 	open.execution = open.ask.Execution
 	decided := func(person string, verdict closing.Verdict, when time.Time, reason string) closing.Decision {
+		principal := person
+		if person == bob {
+			principal = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_PlatformAdmin_0123456789abcdef/" + bob
+		}
 		return closing.Decision{
-			Execution: open.execution, Round: 1, Digest: plan.Digest, Verdict: verdict, Person: person, Principal: person, At: when, Reason: reason,
+			Execution: open.execution, Round: 1, Digest: plan.Digest, Verdict: verdict, Person: person, Principal: principal, At: when, Reason: reason,
 		}
 	}
 	pages := map[string]string{}

@@ -25,13 +25,12 @@ func Decide(env step.Env) func(context.Context, Event) (Answer, error) {
 		if err != nil {
 			return Answer{}, err
 		}
-		person, ok := closing.Person(principal, env.Config.Account)
-		if !ok {
-			return Answer{}, refuse("%s cannot be counted as a person", principal).WithHint("decide as an IAM user, a role or an Identity Center user")
-		}
-		b, err := open(ctx, env, e.Decision, person, principal)
+		b, err := open(ctx, env, e.Decision)
 		if err != nil {
 			return Answer{}, err
+		}
+		if b.principal = principal; !b.counts() {
+			return Answer{}, refuse("%s cannot be counted as a person", principal).WithHint("decide as an IAM user, a role or an Identity Center user")
 		}
 		if e.Verdict == closing.Cancel {
 			return b.cancel(ctx)
@@ -45,9 +44,10 @@ type ballot struct {
 	env       step.Env
 	folder    *record.Folder
 	decision  Decision
-	person    string
-	principal string
 	now       time.Time
+	principal string // whom STS names
+	person    string // who is counted for that
+	may       bool   // he may decide
 
 	ask       closing.Ask   // the newest
 	plan      closing.Plan  // that it asks about
@@ -55,10 +55,8 @@ type ballot struct {
 	decisions []closing.Decision
 }
 
-func open(ctx context.Context, env step.Env, d Decision, person, principal string) (ballot, error) {
-	b := ballot{
-		env: env, folder: env.Record.Folder(d.Closing, d.Execution), decision: d, person: person, principal: principal, now: clock.Now(ctx),
-	}
+func open(ctx context.Context, env step.Env, d Decision) (ballot, error) {
+	b := ballot{env: env, folder: env.Record.Folder(d.Closing, d.Execution), decision: d, now: clock.Now(ctx)}
 	var err error
 	if b.ask, err = b.folder.LatestAsk(ctx); errors.Is(err, record.ErrNotFound) {
 		return b, refuse("nobody has been asked to decide on %s", d.Closing).WithHint("look at the run; to end it now, stop its execution")
@@ -82,6 +80,12 @@ func open(ctx context.Context, env step.Env, d Decision, person, principal strin
 		return b, fmt.Errorf("read what was decided: %w", err)
 	}
 	return b, nil
+}
+
+// counts finds out who is counted for the principal, and whether anybody is.
+func (b *ballot) counts() bool {
+	b.person, b.may = b.ask.Voter(b.principal)
+	return b.person != ""
 }
 
 // decide approves or rejects.
@@ -146,13 +150,13 @@ func (b ballot) refusal() error {
 			WithHint("look at the plan again, then decide on that")
 	case b.isStarter():
 		return refuse("%s started the run and cannot decide on it", b.person).WithHint("have somebody else decide, or cancel it")
-	case !b.ask.MayDecide(b.person, b.principal):
+	case !b.may:
 		return refuse("%s (%s) is not one of the approvers", b.person, b.principal).WithHint("have an approver decide")
 	}
 	return nil
 }
 
-func (b ballot) isStarter() bool { return b.person == b.ask.Starter || b.principal == b.ask.Starter }
+func (b ballot) isStarter() bool { return b.ask.StartedBy(b.principal) }
 
 func (b ballot) tooLate() error {
 	return refuse("too late: the run was committed at %s and is deleting", b.seal.At.Format(time.RFC3339)).
@@ -218,7 +222,7 @@ func (b ballot) answer(ctx context.Context, d closing.Decision, already bool) An
 
 // cancel seals the run, unless its commit was faster. Whoever may decide and whoever started it may cancel, in any round.
 func (b ballot) cancel(ctx context.Context) (Answer, error) {
-	if !b.isStarter() && !b.ask.MayDecide(b.person, b.principal) {
+	if !b.isStarter() && !b.may {
 		return Answer{}, refuse("%s (%s) is neither an approver nor the starter of the run", b.person, b.principal).
 			WithHint("have one of them cancel, or stop the execution")
 	}

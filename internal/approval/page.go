@@ -240,9 +240,9 @@ func (v view) network(s *sheet) {
 		}
 		s.put("</ul>\n")
 	}
-	if len(v.plan.Observed.Evidence) > 0 {
+	if evidence := slices.Concat(v.plan.Observed.Evidence, v.ask.Evidence); len(evidence) > 0 {
 		s.put("<h2>Evidence</h2><ul>\n")
-		items(s, v.plan.Observed.Evidence, func(e closing.Evidence) string {
+		items(s, evidence, func(e closing.Evidence) string {
 			side := "for"
 			if !e.For {
 				side = "against"
@@ -298,10 +298,11 @@ func (v view) decided(s *sheet) {
 		}
 		return text
 	})
-	has := func(who string) bool {
-		return slices.ContainsFunc(v.decisions, func(d closing.Decision) bool { return d.Person == who || d.Principal == who })
+	has := func(a closing.Approver) bool {
+		return slices.ContainsFunc(v.decisions, func(d closing.Decision) bool { return d.Person == a.Person })
 	}
-	items(s, slices.DeleteFunc(slices.Clone(v.ask.Approvers), has), func(who string) string { return who + ": has not decided" })
+	waiting := slices.DeleteFunc(closing.Electorate(v.ask.Approvers, v.ask.Starter), has)
+	items(s, waiting, func(a closing.Approver) string { return a.Person + ": has not decided" })
 	s.put("</ul>\n")
 }
 

@@ -183,7 +183,7 @@ func (s site) view(r *http.Request) (view, error) {
 		return v, record.ErrNotFound
 	}
 	ctx = step.ForExecution(ctx, execution)
-	if v.ballot, err = open(ctx, s.env, Decision{Closing: v.closing, Execution: execution}, "", ""); err != nil {
+	if v.ballot, err = open(ctx, s.env, Decision{Closing: v.closing, Execution: execution}); err != nil {
 		return v, err
 	}
 	if v.unsaved, err = record.First[closing.Unsaved](ctx, v.folder, v.plan.Material.Unsaved, shown); err != nil {

@@ -40,7 +40,8 @@ var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 // required are the variables without which no function starts.
 var required = map[string]string{
 	"ACCOUNT": "111122223333", "REGION": "us-east-1", "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:quicksight-unsubscribe",
-	"BUCKET": "record", "TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:notices", "KILL_SWITCH": "/kill-switch",
+	"BUCKET": "record", "TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:notices",
+	"APPROVAL_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:approvals", "KILL_SWITCH": "/kill-switch",
 }
 
 // with is the required environment and what else a test sets.
@@ -56,7 +57,7 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	want := step.Defaults()
 	want.Account, want.Region, want.Machine = required["ACCOUNT"], required["REGION"], required["STATE_MACHINE_ARN"]
-	want.Bucket, want.Topic, want.Halt = required["BUCKET"], required["TOPIC_ARN"], required["KILL_SWITCH"]
+	want.Bucket, want.Topic, want.ApprovalTopic, want.Halt = required["BUCKET"], required["TOPIC_ARN"], required["APPROVAL_TOPIC_ARN"], required["KILL_SWITCH"]
 	got, err := Config(with())
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func TestConfig(t *testing.T) {
 		t.Errorf("a deployment that configures nothing: %s", diff)
 	}
 
-	want.NeverClose, want.Approvers = []string{"1", "2"}, []string{"ann@example.com"}
+	want.NeverClose, want.Approvers = []string{"1", "2"}, []closing.Approver{{Person: "ann@example.com", Email: "ann@example.com"}}
 	want.RequireStarterEvidence, want.Quorum, want.CoolOff = true, 2, 0
 	got, err = Config(with("NEVER_CLOSE", " 1, 2,", "APPROVERS", "ann@example.com", "REQUIRE_STARTER_EVIDENCE", "true", "QUORUM", "2", "COOL_OFF", "0s"))
 	if err != nil {
@@ -80,7 +81,7 @@ func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{
 		"BUCKET": " ", "TOPIC_ARN": "", "QUORUM": "0", "APPROVAL_WINDOW": "7 days", "COOL_OFF": "-15m", "REFUSE_UNVERIFIED_STARTER": "maybe",
-		"STARTER_WAIT": "",
+		"STARTER_WAIT": "", "APPROVERS": "ann",
 	} {
 		_, err := Config(with(name, value))
 		if err == nil || !strings.Contains(err.Error(), name) {

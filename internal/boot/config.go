@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/step"
 )
 
@@ -53,6 +54,9 @@ func assign(field any, text string, set bool) error {
 			}
 		}
 		return nil
+	case *[]closing.Approver:
+		*field, err = closing.ParseApprovers(text)
+		return err
 	case *bool:
 		if set {
 			*field, err = strconv.ParseBool(text)

@@ -21,9 +21,11 @@ type Ask struct {
 	AskedAt    time.Time   `json:"askedAt"`
 	Deadline   time.Time   `json:"deadline"`
 	Quorum     int         `json:"quorum"`
-	Approvers  []string    `json:"approvers,omitempty"` // persons or principals that may decide; empty: all of the hub account
+	Approvers  []Approver  `json:"approvers,omitempty"` // who may decide; empty: all of the hub account
+	People     People      `json:"people"`
 	Page       string      `json:"page,omitempty"`      // where people decide
 	Starter    string      `json:"starter"`             // the person that started the run, or Unverified
+	Evidence   []Evidence  `json:"evidence,omitempty"`  // about the starter, who was not known when the plan was made
 	Difference Differences `json:"difference,omitzero"` // from the round before
 }
 
@@ -90,20 +92,32 @@ func (a Ask) Approvals(decisions []Decision) []Decision {
 
 // counts tells whether a decision is one on this ask, by somebody who may decide.
 func (a Ask) counts(d Decision) bool {
-	return d.Execution == a.Execution && d.Round == a.Round && d.Digest == a.Digest && a.MayDecide(d.Person, d.Principal)
+	person, may := a.Voter(d.Principal)
+	return may && d.Person == person && d.Execution == a.Execution && d.Round == a.Round && d.Digest == a.Digest
 }
 
-// MayDecide tells whether a person may decide this ask: not the starter, and one of the approvers. Where none are named, only people of
-// the execution's own account are approvers: anybody can have an account elsewhere, and be another person there. A role is nobody
-// then, since the starter may be one of those who can assume it.
-func (a Ask) MayDecide(person, principal string) bool {
-	if person == "" || person == a.Starter || principal == a.Starter {
-		return false
+// Voter is who is counted for a principal, and whether he may decide this ask: not the starter, and one of the approvers. Where none
+// are named, only people of the hub's account and Identity Center are approvers: anybody can have an account elsewhere, and be another
+// person there. A role is nobody then, since the starter may be one of those who can assume it.
+func (a Ask) Voter(principal string) (person string, may bool) {
+	for _, approver := range a.Approvers {
+		if approver.decidesBy(a.People, principal) {
+			return approver.Person, !a.StartedBy(principal)
+		}
 	}
-	if len(a.Approvers) == 0 {
-		return accountOf(principal) != "" && accountOf(principal) == accountOf(a.Execution) && !role.MatchString(person)
+	person, ok := a.People.Person(principal)
+	if !ok || len(a.Approvers) > 0 || a.StartedBy(principal) {
+		return person, false
 	}
-	return slices.Contains(a.Approvers, person) || slices.Contains(a.Approvers, principal)
+	return person, !isARN(person) || accountOf(person) == a.People.Home && !role.MatchString(person)
+}
+
+// StartedBy tells whether the principal is the starter, or one of the approver's who is.
+func (a Ask) StartedBy(principal string) bool {
+	person, _ := a.People.Person(principal)
+	return person == a.Starter || principal == a.Starter || slices.ContainsFunc(a.Approvers, func(approver Approver) bool {
+		return approver.decidesBy(a.People, principal) && approver.is(a.Starter)
+	})
 }
 
 // ApprovedAt is when the quorum was reached: the time of the last approval that was needed for it, zero where it is not reached.
@@ -128,16 +142,4 @@ func (m Material) Challenge() (what, want string) {
 func (m Material) Mask() *regexp.Regexp {
 	_, want := m.Challenge()
 	return regexp.MustCompile("(?i)" + regexp.QuoteMeta(want))
-}
-
-// Electorate is how many of the named approvers are left once the starter is not counted. An approver may be named as person and as
-// principal; who is named twice is counted twice, so that this is at least the number of people.
-func Electorate(approvers []string, starter string) int {
-	n := 0
-	for _, a := range approvers {
-		if a != starter {
-			n++
-		}
-	}
-	return n
 }

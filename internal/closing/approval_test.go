@@ -21,8 +21,17 @@ var asked = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func anAsk(quorum int, approvers ...string) Ask {
 	return Ask{
 		Execution: execution, Round: 1, Digest: "sha256:1", AskedAt: asked, Deadline: asked.Add(24 * time.Hour),
-		Quorum: quorum, Approvers: approvers, Starter: sam,
+		Quorum: quorum, Approvers: named(approvers...), People: People{Home: "111122223333"}, Starter: sam,
 	}
+}
+
+// named are approvers who are what they decide by.
+func named(persons ...string) []Approver {
+	var all []Approver
+	for _, person := range persons {
+		all = append(all, Approver{Person: person, Email: "x@example.com"})
+	}
+	return all
 }
 
 func decided(verdict Verdict, person string, after time.Duration) Decision {
@@ -89,6 +98,19 @@ func TestApprovedAt(t *testing.T) {
 func TestPerson(t *testing.T) {
 	t.Parallel()
 	const home = "111122223333"
+	further := People{Home: home, IdentityCenter: []string{"444455556666"}, SessionRoles: []string{"arn:aws:iam::777788889999:role/team/people"}}
+	for principal, want := range map[string]string{
+		"arn:aws:sts::444455556666:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ann@example.com": "ann@example.com",
+		"arn:aws:sts::444455556666:assumed-role/ops/ann":                                               "arn:aws:iam::444455556666:role/ops",
+		"arn:aws:sts::777788889999:assumed-role/people/ann":                                            "ann",
+		"arn:aws:sts::777788889999:assumed-role/peoples/ann":                                           "arn:aws:iam::777788889999:role/peoples",
+		"arn:aws:sts::111122223333:assumed-role/people/ann":                                            "arn:aws:iam::111122223333:role/people",
+		"arn:aws:sts::777788889999:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/ann":             "arn:aws:iam::777788889999:role/AWSReservedSSO_Admin_0123456789abcdef",
+	} {
+		if got, ok := further.Person(principal); !ok || got != want {
+			t.Errorf("with further accounts and roles, Person(%q) = %q, %t, want %q", principal, got, ok, want)
+		}
+	}
 	for _, tt := range []struct{ principal, want string }{
 		{"arn:aws:iam::111122223333:user/ann", "arn:aws:iam::111122223333:user/ann"},
 		{"arn:aws:iam::111122223333:user/ops/ann", "arn:aws:iam::111122223333:user/ops/ann"},
@@ -111,7 +133,7 @@ func TestPerson(t *testing.T) {
 		{"ann", ""},
 		{"", ""},
 	} {
-		got, ok := Person(tt.principal, home)
+		got, ok := People{Home: home}.Person(tt.principal)
 		if got != tt.want && ok || ok != (tt.want != "") {
 			t.Errorf("Person(%q) = %q, %t, want %q", tt.principal, got, ok, tt.want)
 		}

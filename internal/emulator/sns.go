@@ -3,6 +3,7 @@ package emulator
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -37,10 +38,24 @@ type Subscription struct {
 	Protocol string `json:"protocol"`
 	Endpoint string `json:"endpoint"`
 	Pending  bool   `json:"pending,omitempty"` // not confirmed yet
+	// FilterPolicy lets through the messages that have one of the values for each of its attributes.
+	FilterPolicy map[string][]string `json:"filterPolicy,omitempty"`
+}
+
+// Takes tells whether messages with these attributes reach the subscriber.
+// https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
+func (s Subscription) Takes(attributes map[string]string) bool {
+	for name, values := range s.FilterPolicy {
+		if !slices.Contains(values, attributes[name]) {
+			return false
+		}
+	}
+	return !s.Pending
 }
 
 var snsOperations = map[string]op{
 	"Publish":                  {run: publish, required: []string{"TopicArn", "Message"}, resource: topicResource, policy: topicPolicy},
+	"Subscribe":                {run: subscribe, required: []string{"TopicArn", "Protocol", "Endpoint"}, resource: topicResource, policy: topicPolicy},
 	"ListSubscriptionsByTopic": {run: listSubscriptionsByTopic, required: []string{"TopicArn"}, resource: topicResource, policy: topicPolicy},
 }
 
@@ -108,6 +123,17 @@ func publish(r *request) (any, error) {
 		return nil, &APIError{Code: "NotFound", Message: "Topic does not exist", Status: 404}
 	}
 	return &sns.PublishOutput{MessageId: &r.requestID}, nil
+}
+
+// subscribe asks the owner of an address to confirm, which is the replay's to play.
+func subscribe(r *request) (any, error) {
+	topic, _ := r.topic()
+	if topic == nil {
+		return nil, &APIError{Code: "NotFound", Message: "Topic does not exist", Status: 404}
+	}
+	topic.Subscriptions = append(topic.Subscriptions, Subscription{Protocol: r.str("Protocol"), Endpoint: r.str("Endpoint"), Pending: true})
+	pending := "pending confirmation"
+	return &sns.SubscribeOutput{SubscriptionArn: &pending}, nil
 }
 
 func listSubscriptionsByTopic(r *request) (any, error) {

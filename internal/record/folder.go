@@ -118,7 +118,8 @@ type Verification struct {
 	Execution string             `json:"execution"`
 	Evidence  []closing.Evidence `json:"evidence,omitempty"`
 	Advice    []string           `json:"advice,omitempty"`
-	Denied    []string           `json:"denied,omitempty"` // IAM actions that the role which would act is explicitly denied
+	Denied    []string           `json:"denied,omitempty"`    // IAM actions that the role which would act is explicitly denied
+	Approvers []closing.Approver `json:"approvers,omitempty"` // who may decide on this account; empty: all of the hub account
 }
 
 // PutVerification writes what verify-caller found. The last writer is right.

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
 
 	"quicksight-unsubscribe/internal/approval"
@@ -476,7 +477,7 @@ var attacks = []attack{
 		s.refused(s.prove("bob2@example.com", s.on(closing.Approve)), "is not a role of Identity Center")
 	}},
 	{name: "one-role-under-two-session-names", setup: func(story *Story) {
-		story.Config["QUORUM"], story.Config["APPROVERS"] = "2", "arn:aws:iam::111122223333:role/ops,"+bob
+		story.Config["QUORUM"], story.Config["APPROVERS"] = "2", "arn:aws:iam::111122223333:role/ops <ops@example.com>,"+bob+" <bob@example.com>"
 	}, do: func(s *siege) {
 		s.taken(s.prove("ops/one", s.on(closing.Approve)))
 		s.taken(s.prove("ops/two", s.on(closing.Approve)))
@@ -484,7 +485,7 @@ var attacks = []attack{
 			s.Errorf("%d decisions are on record", n)
 		}
 	}},
-	{name: "not-an-approver", setup: config("APPROVERS", carol), do: func(s *siege) {
+	{name: "not-an-approver", setup: config("APPROVERS", carol+" <carol@example.com>"), do: func(s *siege) {
 		s.refused(s.prove("bob", s.on(closing.Approve)), "is not one of the approvers")
 		s.refused(s.prove("bob", s.on(closing.Cancel)), "is neither an approver nor the starter")
 	}},
@@ -678,6 +679,39 @@ var attacks = []attack{
 			s.denied(err, "AccessDenied")
 		}
 	}},
+	{name: "subscribing-to-anothers-requests", do: func(s *siege) {
+		for _, who := range []string{"carol", operator, "quicksight-unsubscribe-request-approval"} {
+			_, err := sns.NewFromConfig(s.aws(who)).Subscribe(s.p.outside(s.ctx), &sns.SubscribeInput{
+				TopicArn: aws.String(s.p.run.hub.asking()), Protocol: aws.String("email"), Endpoint: aws.String("eve@example.com"),
+			})
+			s.denied(err, "AuthorizationError")
+		}
+	}},
+	{name: "request-for-approval-by-another", do: func(s *siege) {
+		for _, who := range []string{"carol", operator, "quicksight-unsubscribe-decide-approval"} {
+			_, err := sns.NewFromConfig(s.aws(who)).Publish(s.p.outside(s.ctx), &sns.PublishInput{
+				TopicArn: aws.String(s.p.run.hub.asking()), Message: aws.String("Approve this: https://evil.example/"),
+			})
+			s.denied(err, "AuthorizationError")
+		}
+	}},
+	{name: "one-person-by-two-principals", setup: func(story *Story) {
+		story.Config["QUORUM"], story.Config["APPROVERS"] = "2", "sam@example.com Ops "+bob+", "+carol+" <carol@example.com>"
+	}, do: func(s *siege) {
+		s.taken(s.prove("bob", s.on(closing.Approve)))
+		s.taken(s.prove("AWSReservedSSO_Ops_0123456789abcdef/sam@example.com", s.on(closing.Approve)))
+		if n := len(s.decisions()); n != 1 {
+			s.Errorf("%d decisions are on record", n)
+		}
+	}},
+	{name: "starter-by-another-principal", setup: func(story *Story) {
+		story.Config["APPROVERS"] = "sam@example.com Ops arn:aws:iam::111122223333:user/alice, " + carol + " <carol@example.com>"
+	}, do: func(s *siege) {
+		s.refused(s.prove("AWSReservedSSO_Ops_0123456789abcdef/sam@example.com", s.on(closing.Approve)), "started the run")
+	}},
+	{name: "another-permission-set", setup: config("APPROVERS", "sam@example.com Admin"), do: func(s *siege) {
+		s.refused(s.prove("AWSReservedSSO_Ops_0123456789abcdef/sam@example.com", s.on(closing.Approve)), "is not one of the approvers")
+	}},
 	{name: "approval-object-by-another-role", do: func(s *siege) {
 		for _, who := range []string{"carol", operator, "quicksight-unsubscribe-request-approval", "quicksight-unsubscribe-delete-subscription"} {
 			s.denied(s.write(who, "decisions/1/bob.json", s.decision(bob), true), "AccessDenied")
@@ -867,7 +901,7 @@ func secretsInLogsAndPages(t *testing.T) {
 	}
 	var mails, announced []string
 	for _, call := range s.p.run.Calls {
-		if call.Service == "sns" {
+		if call.Service == "sns" && call.Operation == "Publish" {
 			mails = append(mails, string(call.Params))
 		}
 	}

@@ -81,6 +81,13 @@ func (r *Run) Check() []string {
 	if want.Events != nil && !slices.Equal(events, want.Events) {
 		miss("events", want.Events, events)
 	}
+	mails := map[string]int{}
+	for _, m := range r.mails() {
+		mails[m.To]++
+	}
+	if want.Mails != nil && !maps.Equal(mails, want.Mails) {
+		miss("requests for approval by e-mail", want.Mails, mails)
+	}
 	world := ids(r.After)
 	for _, id := range want.Gone {
 		if world[id] != "" {

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
 )
 
@@ -20,6 +22,7 @@ func hubOf(world *emulator.World) hub { return hub{account: world.Hub, region: "
 
 func (h hub) bucket() string     { return workflow.Prefix + "-" + h.account }
 func (h hub) topic() string      { return h.arn("sns", workflow.Prefix) }
+func (h hub) asking() string     { return h.arn("sns", workflow.Prefix+"-approvals") }
 func (h hub) machine() string    { return h.arn("states", "stateMachine:"+workflow.Prefix) }
 func (h hub) killSwitch() string { return "/" + workflow.Prefix + "/kill-switch" }
 
@@ -48,12 +51,29 @@ func (h hub) arn(service, resource string) string {
 func (h hub) environment(story map[string]string) map[string]string {
 	env := map[string]string{
 		"ACCOUNT": h.account, "REGION": h.region, "STATE_MACHINE_ARN": h.machine(), "BUCKET": h.bucket(), "TOPIC_ARN": h.topic(),
-		"KILL_SWITCH": h.killSwitch(), "DECISION_URL": "https://" + functionURL + "/",
+		"APPROVAL_TOPIC_ARN": h.asking(),
+		"KILL_SWITCH":        h.killSwitch(), "DECISION_URL": "https://" + functionURL + "/",
 	}
 	for name, value := range story {
 		env[name] = value
 	}
 	return env
+}
+
+// subscriptions are those that the stack would have made for the approvers of a story. All have confirmed but who the story says have not.
+func (s *Story) subscriptions() ([]emulator.Subscription, error) {
+	approvers, err := closing.ParseApprovers(s.Config["APPROVERS"])
+	if err != nil {
+		return nil, fmt.Errorf("story %s: %w", s.Name, err)
+	}
+	var all []emulator.Subscription
+	for _, a := range approvers {
+		all = append(all, emulator.Subscription{
+			Protocol: "email", Endpoint: a.Email, Pending: slices.Contains(s.Unconfirmed, a.Email),
+			FilterPolicy: map[string][]string{step.ApproverAttribute: {a.Person}},
+		})
+	}
+	return all, nil
 }
 
 // operator is who starts executions and presses the console's buttons where a story names nobody.
@@ -62,7 +82,7 @@ const operator = "operator"
 // furnish adds to a story's world what the stacks would have put there: the roles of functions and machine, the bucket, the topic, their
 // key, the queue and the kill switch of the hub, and the two roles of every account that does not list its roles itself. Their policies
 // are the synthesized ones, except for what the removal test takes away.
-func furnish(world *emulator.World, h hub, without Permission) (*emulator.World, error) {
+func furnish(world *emulator.World, h hub, asked []emulator.Subscription, without Permission) (*emulator.World, error) {
 	w := world.Clone()
 	account := w.Accounts[h.account]
 	if account == nil {
@@ -93,7 +113,7 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 		}
 		if id == h.account {
 			give(account, stacks.Hub.Roles)
-			h.equip(account, stacks.Hub.Resources)
+			h.equip(account, stacks.Hub.Resources, asked)
 		}
 	}
 	if !taken {
@@ -114,12 +134,14 @@ func furnish(world *emulator.World, h hub, without Permission) (*emulator.World,
 }
 
 // equip puts the hub's resources into its account.
-func (h hub) equip(account *emulator.Account, policies map[string]*emulator.Policy) {
+func (h hub) equip(account *emulator.Account, policies map[string]*emulator.Policy, asked []emulator.Subscription) {
 	if account.Buckets == nil {
 		account.Buckets = map[string]*emulator.Bucket{}
 	}
 	account.Buckets[h.bucket()] = &emulator.Bucket{Policy: policies["arn:aws:s3:::"+h.bucket()], KMSKey: h.key()}
-	account.Topics = append(account.Topics, &emulator.Topic{ARN: h.topic(), Policy: policies[h.topic()], KMSKey: h.key()})
+	account.Topics = append(account.Topics,
+		&emulator.Topic{ARN: h.topic(), Policy: policies[h.topic()], KMSKey: h.key()},
+		&emulator.Topic{ARN: h.asking(), Policy: policies[h.asking()], KMSKey: h.key(), Subscriptions: asked})
 	account.ResourcePolicies = map[string]*emulator.Policy{h.key(): policies[h.key()], h.queue(): policies[h.queue()]}
 	if account.Parameters == nil {
 		account.Parameters = map[string]string{}

@@ -12,7 +12,7 @@ func (r *Run) reads() []emulator.Call {
 	var reads []emulator.Call
 	for _, call := range r.Calls {
 		switch call.Service {
-		case "s3", "sns", "states", "ssm":
+		case "s3", "sns", "events", "states", "ssm":
 		default:
 			if !call.Mutating {
 				reads = append(reads, call)

@@ -20,6 +20,7 @@ var missedGuards = missed{
 	"core-account":       "audit-account",
 	"never-close-tag":    "tagged-never-close",
 	"never-close-unit":   "unit-never-close",
+	"known-approvers":    "approvers-by-unknown-tag",
 	"account-name":       "wrong-account",
 	"closing-permission": "permission-missing",
 	"commit-lock":        "superseded-before-commit",

@@ -199,7 +199,11 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	maps.Copy(assumptions, story.Assumptions)
 	hub := hubOf(story.World)
-	world, err := furnish(story.World, hub, o.WithoutPermission)
+	asked, err := story.subscriptions()
+	if err != nil {
+		return nil, err
+	}
+	world, err := furnish(story.World, hub, asked, o.WithoutPermission)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type Story struct {
 	About       string            `json:"about,omitempty"`       // what it shows
 	StartedBy   string            `json:"startedBy,omitempty"`   // a principal of the hub; default "operator"
 	Config      map[string]string `json:"config,omitempty"`      // the functions' environment, where it differs from the default
+	Unconfirmed []string          `json:"unconfirmed,omitempty"` // addresses of approvers who have not confirmed that they are asked by e-mail
 	Assumptions map[string]string `json:"assumptions,omitempty"` // settings that the story is about, held fixed
 	Script      []Line            `json:"script,omitempty"`
 	Faults      []emulator.Fault  `json:"faults,omitempty"`
@@ -105,6 +106,7 @@ type Expect struct {
 	There     []string        `json:"there,omitempty"`     // ids that it still has
 	Protected *bool           `json:"protected,omitempty"` // termination protection at the end
 	Notices   int             `json:"notices,omitempty"`   // SNS messages, at least
+	Mails     map[string]int  `json:"mails,omitempty"`     // requests for approval, by the address that they reach; exactly these
 	Events    []string        `json:"events,omitempty"`    // the detail-types of the EventBridge events that were sent, in their order
 }
 

@@ -142,7 +142,7 @@ func (s *Sweep) calls(moment int, calls []emulator.Call, changed *bool) {
 		if effect {
 			effects[call.Invocation]++
 		}
-		if effect || closes[call.Invocation] || slices.Contains([]string{"s3", "states", "sns"}, call.Service) {
+		if effect || closes[call.Invocation] || slices.Contains([]string{"s3", "states", "sns", "events"}, call.Service) {
 			seen[call.Invocation]++
 		}
 		*changed = *changed || call.Mutating && call.Done

@@ -87,7 +87,7 @@ func firstAnswer(b *testing.B, binary string) time.Duration {
 	cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"), "AWS_REGION=us-east-1",
 		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
 		"ACCOUNT=111122223333", "REGION=us-east-1", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:111122223333:stateMachine:m",
-		"BUCKET=b", "TOPIC_ARN=t", "KILL_SWITCH=k")
+		"BUCKET=b", "TOPIC_ARN=t", "APPROVAL_TOPIC_ARN=a", "KILL_SWITCH=k")
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)

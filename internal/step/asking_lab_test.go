@@ -41,7 +41,8 @@ func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
 	t.Helper()
 	world, err := emulator.ParseWorld(fmt.Appendf(nil, `{"now": "2026-03-02T09:00:00Z", "hub": "111122223333", "accounts": {"111122223333": {
 		"principals": [{"accessKeyId": "AKIAHUB", "arn": "arn:aws:iam::111122223333:user/hub"}], "users": {"hub": {}}, "buckets": {"record": {}},
-		"topics": [{"arn": "arn:aws:sns:us-east-1:111122223333:notices"}], "trail": [%s]}}}`, trail))
+		"topics": [{"arn": "arn:aws:sns:us-east-1:111122223333:notices"}, {"name": "approvals", "subscriptions": [
+			{"protocol": "email", "endpoint": "Ann@Example.com"}, {"protocol": "email", "endpoint": "bob@example.com", "pending": true}]}], "trail": [%s]}}}`, trail))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +53,7 @@ func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
 	}
 	l.env = Env{Config: Defaults(), AWS: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	l.env.Config.Account, l.env.Config.Region, l.env.Config.Topic = "111122223333", "us-east-1", "arn:aws:sns:us-east-1:111122223333:notices"
+	l.env.Config.ApprovalTopic = "arn:aws:sns:us-east-1:111122223333:approvals"
 	writes := 0
 	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string { writes++; return strconv.Itoa(writes) })
 
@@ -59,6 +61,7 @@ func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
 	l.in = Input{Execution: Execution{ID: readingRun, Name: "run-1", StartTime: l.now}, Entered: l.now, TaskToken: "token-1"}
 	l.in.Run = Run{Closing: record.Prefix(readingTarget, "run-1", l.now), AccountID: readingTarget, Starter: askingUser + "sam", Round: 1, Deadline: &deadline}
 	l.must(l.folder().PutRequest(l.ctx(), closing.Request{AccountID: readingTarget, Reason: "leaver"}))
+	l.must(l.folder().PutVerification(l.ctx(), record.Verification{}))
 	l.in.Run.Digest = l.plan(record.PlanName(1), func(*facts) {}).Digest
 	l.must(l.env.Record.Lock(l.ctx(), readingTarget, readingRun, nil))
 	t.Cleanup(func() {
@@ -188,7 +191,7 @@ func (l *asking) wants(verdict Verdict, result Result, err error) {
 func (l *asking) notices() []string {
 	var notices []string
 	for _, c := range l.aws.Journal() {
-		if c.Service == "sns" && c.Error == "" {
+		if c.Service == "sns" && c.Operation == "Publish" && c.Error == "" {
 			notices = append(notices, string(c.Params))
 		}
 	}

@@ -3,6 +3,8 @@ package step
 import (
 	"slices"
 	"time"
+
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // Config is the deployment's configuration. In AWS, boot reads it from the environment that the stack sets; the names below are
@@ -13,6 +15,8 @@ type Config struct {
 	Machine string `env:"STATE_MACHINE_ARN"`
 	Bucket  string `env:"BUCKET"`    // of the record
 	Topic   string `env:"TOPIC_ARN"` // notices
+	// ApprovalTopic is the topic by which the approvers are asked, each by his own subscription.
+	ApprovalTopic string `env:"APPROVAL_TOPIC_ARN"`
 	// DecisionURL is where people decide: request-approval names it. The function behind it has no need of it.
 	DecisionURL string `env:"DECISION_URL" optional:"true"`
 	Halt        string `env:"KILL_SWITCH"` // SSM parameter; "on" stops every delete step
@@ -31,7 +35,11 @@ type Config struct {
 	RefuseUnverifiedStarter bool          `env:"REFUSE_UNVERIFIED_STARTER"`
 	StarterWait             time.Duration `env:"STARTER_WAIT"` // default 30 minutes
 
-	Approvers      []string      `env:"APPROVERS"`       // principals or persons who may decide; empty: all of the hub account
+	Approvers []closing.Approver `env:"APPROVERS"` // who may decide; empty: all of the hub account
+	// IdentityCenterAccounts are accounts beside the hub in which Identity Center's roles have people behind them.
+	IdentityCenterAccounts []string `env:"IDENTITY_CENTER_ACCOUNTS"`
+	// SessionRoles are ARNs of roles whose trust policy lets nobody take another session name than his own.
+	SessionRoles   []string      `env:"SESSION_ROLES"`
 	Quorum         int           `env:"QUORUM"`          // default 1
 	ApprovalWindow time.Duration `env:"APPROVAL_WINDOW"` // of one round; default 7 days
 	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it
@@ -48,6 +56,11 @@ type Config struct {
 // governs tells whether a region that cannot be read may hold something: whether the organization lets its accounts work there.
 func (c Config) governs(region string) bool {
 	return len(c.GovernedRegions) == 0 || slices.Contains(c.GovernedRegions, region)
+}
+
+// People tells who is counted for a principal.
+func (c Config) People() closing.People {
+	return closing.People{Home: c.Account, IdentityCenter: c.IdentityCenterAccounts, SessionRoles: c.SessionRoles}
 }
 
 // Defaults are the values of a deployment that configures nothing.

@@ -8,34 +8,63 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"quicksight-unsubscribe/internal/closing"
 )
 
-// publish sends a notice to the people who subscribed to the topic. The subject must be ASCII, in one line, and shorter than 100
-// characters (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+// ApproverAttribute is the attribute of a request for approval that says whom it asks: each approver's subscription lets his own through.
+const ApproverAttribute = "approver"
+
+// publish sends a notice to the people who subscribed to the topic.
 func (e Env) publish(ctx context.Context, subject, message string) error {
-	_, err := sns.NewFromConfig(e.AWS.Hub()).Publish(ctx, &sns.PublishInput{TopicArn: &e.Config.Topic, Subject: &subject, Message: &message})
-	if err != nil {
-		return fmt.Errorf("publish the notice %q: %w", subject, err)
+	return e.send(ctx, &sns.PublishInput{TopicArn: &e.Config.Topic, Subject: &subject, Message: &message})
+}
+
+// askOne sends a request for approval to one approver.
+func (e Env) askOne(ctx context.Context, approver closing.Approver, subject, message string) error {
+	return e.send(ctx, &sns.PublishInput{
+		TopicArn: &e.Config.ApprovalTopic, Subject: &subject, Message: &message,
+		MessageAttributes: map[string]types.MessageAttributeValue{ApproverAttribute: {DataType: aws.String("String"), StringValue: &approver.Person}},
+	})
+}
+
+// send publishes. The subject must be ASCII, in one line, and shorter than 100 characters
+// (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+func (e Env) send(ctx context.Context, in *sns.PublishInput) error {
+	if _, err := sns.NewFromConfig(e.AWS.Hub()).Publish(ctx, in); err != nil {
+		return fmt.Errorf("publish the notice %q: %w", *in.Subject, err)
 	}
 	return nil
 }
 
-// notify asks for decisions. The QuickSight account's name is not in the notice: whoever approves types it, having looked.
+// notify asks for decisions: each approver who has not decided, or, where none are named, whoever gets the notices. The QuickSight
+// account's name is not in the notice: whoever approves types it, having looked.
 func (e Env) notify(ctx context.Context, in Input, g gate) error {
 	request, err := e.folder(in).Request(ctx)
 	if err != nil {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
-	if err := e.publish(ctx, subject, notice(in, *g.ask, g.plan, request, e.location(""))); err != nil {
-		return err
+	message := notice(in, *g.ask, g.plan, request, e.location(""))
+	for _, approver := range closing.Electorate(g.ask.Approvers, g.ask.Starter) {
+		if slices.ContainsFunc(g.decisions, func(d closing.Decision) bool { return d.Person == approver.Person }) {
+			continue
+		}
+		if err := e.askOne(ctx, approver, subject, message); err != nil {
+			return err
+		}
+	}
+	if len(g.ask.Approvers) == 0 {
+		if err := e.publish(ctx, subject, message); err != nil {
+			return err
+		}
 	}
 	return e.Announce(ctx, closing.ApprovalRequested{
 		Concerning: e.Concerning(in.Run.AccountID, in.Execution.ID, in.Run.Closing),
-		Round:      g.ask.Round, Digest: g.ask.Digest, AskedAt: g.ask.AskedAt, Deadline: g.ask.Deadline, Quorum: g.ask.Quorum, Approvers: g.ask.Approvers,
+		Round:      g.ask.Round, Digest: g.ask.Digest, AskedAt: g.ask.AskedAt, Deadline: g.ask.Deadline, Quorum: g.ask.Quorum, Approvers: closing.PersonsOf(g.ask.Approvers),
 		Starter: g.ask.Starter, Reason: request.Reason, Page: g.ask.Page,
 	})
 }

@@ -33,6 +33,9 @@ const (
 	NeverCloseValue = "never"
 )
 
+// ApproversTag is the tag of an account that says who may decide on it: persons among the approvers, separated by blanks.
+const ApproversTag = "quicksight-unsubscribe-approvers"
+
 // member is what the organization knows of an account.
 type member struct {
 	name  string
@@ -164,4 +167,15 @@ func (v *verifying) outside(context.Context) error {
 		}
 	}
 	return nil
+}
+
+// knownApprovers refuses an account whose tag names somebody whom configuration does not: who may tag an account makes nobody an approver.
+func (v *verifying) knownApprovers(context.Context) error {
+	_, unknown := closing.SelectApprovers(v.Config.Approvers, strings.Fields(v.member.tags[ApproversTag]))
+	if len(unknown) == 0 {
+		return nil
+	}
+	return closing.Errorf(closing.NoApprover, "the tag %s of account %s names %s, whom approvers does not; nothing was touched and nobody was asked",
+		ApproversTag, v.request.AccountID, strings.Join(unknown, ", ")).
+		WithHint("correct the tag in AWS Organizations, or name them in approvers and deploy again, then start again")
 }

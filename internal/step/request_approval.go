@@ -97,7 +97,20 @@ func (e Env) openRound(ctx context.Context, in Input) error {
 	ask := closing.Ask{
 		Execution: in.Execution.ID, Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: e.folder(in).Key(record.PlanName(in.Run.Round)),
 		AskedAt: clock.Now(ctx), Deadline: *in.Run.Deadline,
-		Quorum: e.Config.Quorum, Approvers: e.Config.Approvers, Starter: in.Run.Starter,
+		Quorum: e.Config.Quorum, People: e.Config.People(), Starter: in.Run.Starter,
+	}
+	verified, err := e.folder(in).Verification(ctx)
+	if err != nil {
+		return fmt.Errorf("read who may decide: %w", err)
+	}
+	ask.Approvers = verified.Approvers
+	if err := e.canDecide(ctx, ask); err != nil {
+		return err
+	}
+	if in.Run.Round == 1 { // the plans of later rounds were made when the starter was known, and have it
+		if ask.Evidence, err = e.aboutStarter(ctx, in, g.plan.Material); err != nil {
+			return err
+		}
 	}
 	if e.Config.DecisionURL != "" {
 		ask.Page = strings.TrimSuffix(e.Config.DecisionURL, "/") + "/" + in.Run.Closing
@@ -115,6 +128,18 @@ func (e Env) openRound(ctx context.Context, in Input) error {
 		return fmt.Errorf("open round %d: %w", in.Run.Round, err)
 	}
 	return nil
+}
+
+// aboutStarter looks for the starter among the administrators of a plan.
+func (e Env) aboutStarter(ctx context.Context, in Input, m closing.Material) ([]closing.Evidence, error) {
+	var found administrators
+	for asset, err := range record.List[closing.Asset](ctx, e.folder(in), m.Assets) {
+		if err != nil {
+			return nil, fmt.Errorf("look for the starter among the users: %w", err)
+		}
+		found.note(asset, in.Run.Starter)
+	}
+	return found.evidence(in.Run.Starter), nil
 }
 
 // waitAtDoor hangs up the doorbell, and rings it at once where the record no longer stands at awaited. The doorbell comes first:

@@ -221,6 +221,39 @@ func TestForeignPlan(t *testing.T) {
 	}
 }
 
+// Ensure that nobody is asked where too few can approve: the starter is not counted, and neither is who has not confirmed his subscription.
+func TestWhoCanDecide(t *testing.T) {
+	t.Parallel()
+	const ann, bob, sam = "ann@example.com", "bob@example.com", "sam <sam@example.com> " + askingUser + "sam"
+	for _, tt := range []struct {
+		approvers string
+		quorum    int
+		says      string // "": all are asked
+	}{
+		{"", 2, ""}, // whoever they are
+		{ann, 1, ""},
+		{ann + ", " + bob, 1, ""},
+		{ann + ", " + bob, 2, "not yet: bob@example.com"},
+		{bob, 1, "only 0 of those"},
+		{ann + ", " + sam, 2, "only 1 may"},
+		{ann + ", eve@example.com", 2, "not yet: eve@example.com"},
+	} {
+		l := newAsking(t, "")
+		approvers, err := closing.ParseApprovers(tt.approvers)
+		l.must(err)
+		l.env.Config.Quorum = tt.quorum
+		l.must(l.folder().PutVerification(l.ctx(), record.Verification{Approvers: approvers}))
+		_, err = l.ask()
+		_, missing := l.folder().LatestAsk(l.ctx())
+		switch {
+		case tt.says == "" && (err != nil || missing != nil || len(l.notices()) != max(1, len(approvers))):
+			t.Errorf("%q: %v, %v, with %d notices", tt.approvers, err, missing, len(l.notices()))
+		case tt.says != "" && (closing.CodeOf(err) != closing.NoApprover || !strings.Contains(err.Error(), tt.says) || !errors.Is(missing, record.ErrNotFound) || len(l.notices()) > 0):
+			t.Errorf("%q, %d of them: got %v, %v, with %d notices, want NoApprover that says %q", tt.approvers, tt.quorum, err, missing, len(l.notices()), tt.says)
+		}
+	}
+}
+
 func TestUnknownAction(t *testing.T) {
 	t.Parallel()
 	l := newAsking(t, "")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -115,6 +116,7 @@ var (
 		{"never-close", "accounts whose QuickSight must never be closed, whoever asks", (*verifying).mayBeClosed},
 		{"core-account", "the accounts that the organization itself stands on", (*verifying).supporting},
 		{"never-close-tag", "accounts whose owners have said so by a tag", (*verifying).untagged},
+		{"known-approvers", "an account whose owners have said who decides, and meant somebody else than would be asked", (*verifying).knownApprovers},
 		{"never-close-unit", "accounts of organizational units that are kept out", (*verifying).outside},
 	}
 	// beforeLock: before the run takes the account.
@@ -196,6 +198,9 @@ func (v *verifying) gather(ctx context.Context, target aws.Config) (record.Verif
 	out.Denied, out.Advice = v.checked.Denied, append(out.Advice, v.checked.Advice...)
 	if v.request.Attestation != "" {
 		out.Evidence = append(out.Evidence, closing.Evidence{About: aboutStarter, For: true, Fact: "attested in the request: " + v.request.Attestation})
+	}
+	if out.Approvers = v.Config.Approvers; v.member.tags[ApproversTag] != "" {
+		out.Approvers, _ = closing.SelectApprovers(v.Config.Approvers, strings.Fields(v.member.tags[ApproversTag])) // knownApprovers has seen to the unknown
 	}
 	if v.found.Region != "" {
 		evidence, advice, err := creationEvidence(ctx, target, v.found.Region)

@@ -129,11 +129,11 @@ func TestReportOutcomes(t *testing.T) {
 		d.t.Helper()
 		folder := d.env.folder(d.in)
 		_, err := folder.PutAsk(d.t.Context(), closing.Ask{
-			Execution: readingRun, Round: 1, Digest: d.in.Run.Digest, AskedAt: d.now, Deadline: d.now.Add(time.Hour), Quorum: 1, Starter: "unverified",
+			Execution: readingRun, Round: 1, Digest: d.in.Run.Digest, AskedAt: d.now, Deadline: d.now.Add(time.Hour), Quorum: 1, People: closing.People{Home: readingHub}, Starter: "unverified",
 		})
 		d.must(err)
 		for _, v := range decisions {
-			_, err := folder.PutDecision(d.t.Context(), closing.Decision{Round: 1, Digest: d.in.Run.Digest, Verdict: v, Person: "alice", Principal: "arn:aws:iam::" + readingHub + ":user/alice", At: d.now})
+			_, err := folder.PutDecision(d.t.Context(), closing.Decision{Round: 1, Digest: d.in.Run.Digest, Verdict: v, Person: "arn:aws:iam::" + readingHub + ":user/alice", Principal: "arn:aws:iam::" + readingHub + ":user/alice", At: d.now})
 			d.must(err)
 		}
 	}

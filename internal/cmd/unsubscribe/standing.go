@@ -136,7 +136,7 @@ func waitsFor(ctx context.Context, folder *record.Folder, state string) (string,
 		}
 		who := "anybody of the hub account but its starter"
 		if len(ask.Approvers) > 0 {
-			who = strings.Join(ask.Approvers, ", ")
+			who = strings.Join(closing.PersonsOf(ask.Approvers), ", ")
 		}
 		return fmt.Sprintf("approval %d of %d, by %s, until %s", len(ask.Approvals(decisions))+1, ask.Quorum, who, ask.Deadline.UTC().Format(time.RFC3339)), nil
 	case state == "Cooling Off":
