@@ -53,14 +53,15 @@ func TestDescribe(t *testing.T) {
 		`DescribeDhcpOptions {"DhcpOptionsIds": ["dopt-1"]}`:                                   "dopt-1",
 		`DescribeVpcBlockPublicAccessExclusions`:                                               "vpcbpa-exclude-1",
 		`DescribeVpcEncryptionControls {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}]}`: "vpcec-1",
-		`DescribeFlowLogs {"Filter": [{"Name": "resource-id", "Values": ["vpc-1"]}]}`:          "fl-1",
-		`DescribeVpcAttribute {"VpcId": "vpc-1", "Attribute": "enableDnsSupport"}`:             "vpc-1",
-		`DescribeRegions {"RegionNames": ["eu-west-1"]}`:                                       "eu-west-1",
-		`DescribeDirectories`:                                                                  "d-0123456789 d-1111111111 d-2222222222",
-		`DescribeSnapshots {"DirectoryId": "d-0123456789"}`:                                    "s-0123456789",
-		`DescribeTrusts {"DirectoryId": "d-1111111111"}`:                                       derivedID("t", "d-1111111111", "other.example.com")[:12],
-		`DescribeSharedDirectories {"OwnerDirectoryId": "d-1111111111"}`:                       derivedID("d", "d-1111111111", "999988887777")[:12],
-		`ListTagsForResource {"ResourceId": "d-0123456789"}`:                                   "team",
+		`DescribeLocalGatewayRouteTableVpcAssociations {"Filters": [{"Name": "vpc-id", "Values": ["vpc-1"]}]}`: "lgw-vpc-assoc-1",
+		`DescribeFlowLogs {"Filter": [{"Name": "resource-id", "Values": ["vpc-1"]}]}`:                          "fl-1",
+		`DescribeVpcAttribute {"VpcId": "vpc-1", "Attribute": "enableDnsSupport"}`:                             "vpc-1",
+		`DescribeRegions {"RegionNames": ["eu-west-1"]}`:                                                       "eu-west-1",
+		`DescribeDirectories`:                                            "d-0123456789 d-1111111111 d-2222222222",
+		`DescribeSnapshots {"DirectoryId": "d-0123456789"}`:              "s-0123456789",
+		`DescribeTrusts {"DirectoryId": "d-1111111111"}`:                 derivedID("t", "d-1111111111", "other.example.com")[:12],
+		`DescribeSharedDirectories {"OwnerDirectoryId": "d-1111111111"}`: derivedID("d", "d-1111111111", "999988887777")[:12],
+		`ListTagsForResource {"ResourceId": "d-0123456789"}`:             "team",
 	}
 	for call, want := range tests {
 		for _, size := range []int{0, 1} {
@@ -143,7 +144,7 @@ func identity(v reflect.Value) string {
 	for _, name := range []string{
 		own + "Id", "GroupId", "EgressOnlyInternetGatewayId", "InternetGatewayId", "NatGatewayId", "AllocationId", "VpcEndpointId", "InstanceId", "VpcPeeringConnectionId",
 		"VpnConnectionId", "VpnGatewayId", "TransitGatewayAttachmentId", "CarrierGatewayId", "InstanceConnectEndpointId", "ClientVpnEndpointId", "FlowLogId",
-		"NetworkInterfaceId", "DhcpOptionsId", "ExclusionId", "VpcEncryptionControlId", "RegionName", "OwnerDirectoryId", "DirectoryId", "SubnetId", "VpcId", "Key",
+		"NetworkInterfaceId", "DhcpOptionsId", "ExclusionId", "VpcEncryptionControlId", "LocalGatewayRouteTableVpcAssociationId", "RegionName", "OwnerDirectoryId", "DirectoryId", "SubnetId", "VpcId", "Key",
 	} {
 		if field := v.FieldByName(name); field.IsValid() && field.Kind() == reflect.Pointer && !field.IsNil() {
 			return field.Elem().String()

@@ -266,7 +266,7 @@ func describeGroupReferences(r *request) (any, error) {
 		}
 		for _, other := range r.network().SecurityGroups {
 			for _, rule := range other.Rules {
-				if rule.Group == id && other.VPC != group.VPC {
+				if rule.Group == id && other.VPC != group.VPC && rule.pair(r.network()).PeeringStatus != "deleted" { // else it is stale
 					out.Items = append(out.Items, xmlGroupReference{id, other.VPC, rule.Peering})
 				}
 			}

@@ -7,14 +7,15 @@ import (
 )
 
 var ec2VPCOperations = map[string]op{
-	"DescribeVpcs":                           vpcKind.describe(),
-	"DescribeVpcAttribute":                   {required: []string{"VpcId", "Attribute"}, run: describeVPCAttribute},
-	"DescribeSubnets":                        subnetKind.describe(),
-	"DescribeDhcpOptions":                    dhcpOptionsKind.describe(),
-	"DescribeVpcBlockPublicAccessExclusions": publicAccessExclusionKind.describe(),
-	"DescribeVpcEncryptionControls":          encryptionControlKind.describe(),
-	"DeleteSubnet":                           subnetKind.remove(xmlReturn{true}),
-	"DeleteVpc":                              vpcKind.act(deleteVPC),
+	"DescribeVpcs":                                  vpcKind.describe(),
+	"DescribeVpcAttribute":                          {required: []string{"VpcId", "Attribute"}, run: describeVPCAttribute},
+	"DescribeSubnets":                               subnetKind.describe(),
+	"DescribeDhcpOptions":                           dhcpOptionsKind.describe(),
+	"DescribeVpcBlockPublicAccessExclusions":        publicAccessExclusionKind.describe(),
+	"DescribeVpcEncryptionControls":                 encryptionControlKind.describe(),
+	"DescribeLocalGatewayRouteTableVpcAssociations": localGatewayAssociationKind.describe(),
+	"DeleteSubnet":                                  subnetKind.remove(xmlReturn{true}),
+	"DeleteVpc":                                     vpcKind.act(deleteVPC),
 }
 
 var vpcKind = kind[*VPC]{
@@ -232,4 +233,29 @@ type xmlEncryptionControl struct {
 	Mode  string   `xml:"mode"`
 	State string   `xml:"state"`
 	Tags  []xmlTag `xml:"tagSet>item"`
+}
+
+var localGatewayAssociationKind = kind[*LocalGatewayAssociation]{
+	arn: "local-gateway-route-table-vpc-association", noun: "local gateway route table VPC association", id: "LocalGatewayRouteTableVpcAssociationId",
+	notFound: "InvalidLocalGatewayRouteTableVpcAssociationID.NotFound", set: "localGatewayRouteTableVpcAssociationSet",
+	list: func(n *Network) list[*LocalGatewayAssociation] { return n.LocalGatewayAssociations },
+	filters: func(_ *request, a *LocalGatewayAssociation) map[string][]string {
+		return map[string][]string{
+			"vpc-id":           {a.VPC},
+			"local-gateway-id": {a.LocalGateway},
+			"state":            {a.State},
+		}
+	},
+	wire: func(_ *request, a *LocalGatewayAssociation) any {
+		return xmlLocalGatewayAssociation{a.ID, a.LocalGateway, a.VPC, a.Owner, a.State, xmlTags(a.Tags)}
+	},
+}
+
+type xmlLocalGatewayAssociation struct {
+	ID      string   `xml:"localGatewayRouteTableVpcAssociationId"`
+	Gateway string   `xml:"localGatewayId"`
+	VPC     string   `xml:"vpcId"`
+	Owner   string   `xml:"ownerId"`
+	State   string   `xml:"state"`
+	Tags    []xmlTag `xml:"tagSet>item"`
 }

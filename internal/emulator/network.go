@@ -50,6 +50,7 @@ func (n *Network) lists() []anyList {
 		&n.DHCPOptions, &n.VPCs, &n.Subnets, &n.RouteTables, &n.SecurityGroups, &n.NetworkACLs, &n.InternetGateways,
 		&n.EgressOnlyInternetGateways, &n.NATGateways, &n.Addresses, &n.VPCEndpoints, &n.NetworkInterfaces, &n.Instances, &n.Peerings, &n.VPNGateways,
 		&n.VPNConnections, &n.TransitGatewayAttachments, &n.CarrierGateways, &n.InstanceConnectEndpoints, &n.ClientVPNEndpoints, &n.FlowLogs, &n.PublicAccessExclusions, &n.EncryptionControls,
+		&n.LocalGatewayAssociations,
 	}
 }
 

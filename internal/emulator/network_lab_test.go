@@ -129,6 +129,7 @@ const full = `"workloads": [
 	"clientVpnEndpoints": [{"id": "cvpn-endpoint-1", "vpc": "vpc-1", "subnets": ["subnet-2"], "directory": "d-0123456789"}],
 	"dhcpOptions": [{"id": "dopt-1", "domainName": "corp.example.com", "servers": ["10.0.0.10", "10.0.1.11"]}],
 	"publicAccessExclusions": [{"id": "vpcbpa-exclude-1", "target": "subnet-1"}], "encryptionControls": [{"id": "vpcec-1", "vpc": "vpc-1"}],
+	"localGatewayAssociations": [{"id": "lgw-vpc-assoc-1", "vpc": "vpc-1", "localGateway": "lgw-1"}],
 	"flowLogs": [{"id": "fl-1", "target": "vpc-1", "logGroup": "flows"}]
 }}, "directories": [{"id": "d-0123456789", "vpc": "vpc-1", "snapshots": [{"id": "s-0123456789"}], "tags": {"team": "bi"}},
 	{"id": "d-1111111111", "type": "MicrosoftAD", "edition": "Standard", "vpc": "vpc-1", "trusts": ["other.example.com"], "sharedWith": ["999988887777"]},

@@ -31,6 +31,7 @@ type Network struct {
 	FlowLogs                   list[*FlowLog]                   `json:"flowLogs,omitempty"`
 	PublicAccessExclusions     list[*PublicAccessExclusion]     `json:"publicAccessExclusions,omitempty"`
 	EncryptionControls         list[*EncryptionControl]         `json:"encryptionControls,omitempty"`
+	LocalGatewayAssociations   list[*LocalGatewayAssociation]   `json:"localGatewayAssociations,omitempty"`
 
 	// How long AWS takes over what it does not do at once, in minutes, with the defaults.
 	NATGatewayMinutes *int `json:"natGatewayMinutes,omitempty"` // 1
@@ -293,4 +294,11 @@ type PublicAccessExclusion struct {
 type EncryptionControl struct {
 	Resource
 	VPC string `json:"vpc"`
+}
+
+// LocalGatewayAssociation lets a VPC use a route table of a local gateway, which is that of an Outpost.
+type LocalGatewayAssociation struct {
+	Resource
+	VPC          string `json:"vpc"`
+	LocalGateway string `json:"localGateway"`
 }

@@ -55,7 +55,7 @@ type completion struct {
 
 // prefixes are those of EC2's ids, in the order of lists.
 var prefixes = []string{
-	"dopt", "vpc", "subnet", "rtb", "sg", "acl", "igw", "eigw", "nat", "eipalloc", "vpce", "eni", "i", "pcx", "vgw", "vpn", "tgw-attach", "cagw", "eice", "cvpn-endpoint", "fl", "vpcbpa-exclude", "vpcec",
+	"dopt", "vpc", "subnet", "rtb", "sg", "acl", "igw", "eigw", "nat", "eipalloc", "vpce", "eni", "i", "pcx", "vgw", "vpn", "tgw-attach", "cagw", "eice", "cvpn-endpoint", "fl", "vpcbpa-exclude", "vpcec", "lgw-vpc-assoc",
 }
 
 // ids names what the world did not. The time keeps what appears later from taking the id of something that has gone.
@@ -230,6 +230,12 @@ func (c completion) borders() error {
 	for _, e := range c.EncryptionControls {
 		defaults(&e.State, "available")
 		if err := c.known(e.ID, e.VPC, nil); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.LocalGatewayAssociations {
+		defaults(&a.State, "associated")
+		if err := c.known(a.ID, a.VPC, nil); err != nil {
 			return err
 		}
 	}

@@ -105,7 +105,8 @@ var table = build(
 		DescribeInternetGateways DescribeEgressOnlyInternetGateways DescribeNatGateways DescribeVpcEndpoints DescribeVpcPeeringConnections
 		DescribeVpnGateways DescribeVpnConnections DescribeTransitGatewayVpcAttachments DescribeCarrierGateways
 		DescribeInstanceConnectEndpoints DescribeFlowLogs DescribeAddresses DescribeDhcpOptions DescribeClientVpnEndpoints
-		DescribeVpcBlockPublicAccessExclusions DescribeVpcEncryptionControls`),
+		DescribeVpcBlockPublicAccessExclusions DescribeVpcEncryptionControls DescribeLocalGatewayRouteTableVpcAssociations
+		DescribeSecurityGroupReferences`),
 	// What else may use a directory or a VPC.
 	reads("workspaces", "DescribeWorkspaceDirectories"), reads("fsx", "DescribeFileSystems"), reads("rds", "DescribeDBInstances"),
 	reads("workmail", "ListOrganizations DescribeOrganization"), reads("connect", "ListInstances"), reads("transfer", "ListServers DescribeServer"),

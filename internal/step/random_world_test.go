@@ -241,7 +241,7 @@ func (w *randomWorld) foreign(n *emulator.Network, vpc string, directories []str
 		directory = directories[w.IntN(len(directories))]
 	}
 	const other = "999988887777"
-	switch w.IntN(24) {
+	switch w.IntN(25) {
 	case 0:
 		n.Peerings = append(n.Peerings, &emulator.Peering{Resource: w.id("pcx"), Requester: emulator.Peer{VPC: vpc}, Accepter: emulator.Peer{VPC: "vpc-0ddd0000000000001", Owner: other}})
 	case 1:
@@ -282,6 +282,8 @@ func (w *randomWorld) foreign(n *emulator.Network, vpc string, directories []str
 		n.SecurityGroups = append(n.SecurityGroups, &emulator.SecurityGroup{Resource: w.id("sg"), VPC: vpc, VPCs: []string{elsewhere.ID}})
 	case 17:
 		v.Owner = other
+	case 19:
+		n.LocalGatewayAssociations = append(n.LocalGatewayAssociations, &emulator.LocalGatewayAssociation{Resource: w.id("lgw-vpc-assoc"), VPC: vpc, LocalGateway: "lgw-1"})
 	case 18: // instances of the VPC ask the directory for names
 		for _, d := range w.account.Directories {
 			if d.ID == directory {

@@ -252,19 +252,12 @@ func (c *classifier) endpoints() {
 // connections refuses what joins the VPC to other VPCs.
 func (c *classifier) connections() {
 	for _, p := range c.Peerings {
-		other := p.AccepterVpcInfo
-		switch {
-		case p.RequesterVpcInfo != nil && c.isThis(p.RequesterVpcInfo.VpcId):
-		case p.AccepterVpcInfo != nil && c.isThis(p.AccepterVpcInfo.VpcId):
-			other = p.RequesterVpcInfo
-		default:
+		if !isLive(p) || !joins(p, c.vpc) {
 			continue
 		}
-		if p.Status != nil && slices.Contains([]types.VpcPeeringConnectionStateReasonCode{
-			types.VpcPeeringConnectionStateReasonCodeDeleted, types.VpcPeeringConnectionStateReasonCodeRejected,
-			types.VpcPeeringConnectionStateReasonCodeFailed, types.VpcPeeringConnectionStateReasonCodeExpired,
-		}, p.Status.Code) {
-			continue
+		other := p.AccepterVpcInfo
+		if p.RequesterVpcInfo == nil || !c.isThis(p.RequesterVpcInfo.VpcId) {
+			other = p.RequesterVpcInfo
 		}
 		if other == nil {
 			other = &types.VpcPeeringConnectionVpcInfo{}
@@ -277,17 +270,46 @@ func (c *classifier) connections() {
 			c.refuse("transit gateway attachment", a.TransitGatewayAttachmentId, "to %s%s", aws.ToString(a.TransitGatewayId), named(a.Tags))
 		}
 	}
+	for _, r := range c.References {
+		if c.holdsGroup(r.GroupId) {
+			c.refuse("security group", r.GroupId, "named by a group of %s over %s", aws.ToString(r.ReferencingVpcId), cmp.Or(aws.ToString(r.VpcPeeringConnectionId), aws.ToString(r.TransitGatewayId)))
+		}
+	}
+	for _, a := range c.LocalGateways {
+		if state := aws.ToString(a.State); c.isThis(a.VpcId) && state != "disassociated" {
+			c.refuse("local gateway association", a.LocalGatewayRouteTableVpcAssociationId, "to %s of an Outpost%s", aws.ToString(a.LocalGatewayId), named(a.Tags))
+		}
+	}
 	for _, a := range c.GroupAssociations {
 		if a.State == types.SecurityGroupVpcAssociationStateDisassociated || a.State == types.SecurityGroupVpcAssociationStateAssociationFailed {
 			continue
 		}
-		inside := slices.ContainsFunc(c.Groups, func(g types.SecurityGroup) bool {
-			return c.isThis(g.VpcId) && aws.ToString(g.GroupId) == aws.ToString(a.GroupId)
-		})
-		if inside || c.isThis(a.VpcId) {
+		if c.holdsGroup(a.GroupId) || c.isThis(a.VpcId) {
 			c.refuse("security group", a.GroupId, "also used in %s of account %s", aws.ToString(a.VpcId), aws.ToString(a.VpcOwnerId))
 		}
 	}
+}
+
+// isLive tells whether a peering connection joins, or is about to.
+func isLive(p types.VpcPeeringConnection) bool {
+	return p.Status == nil || !slices.Contains([]types.VpcPeeringConnectionStateReasonCode{
+		types.VpcPeeringConnectionStateReasonCodeDeleted, types.VpcPeeringConnectionStateReasonCodeRejected,
+		types.VpcPeeringConnectionStateReasonCodeFailed, types.VpcPeeringConnectionStateReasonCodeExpired,
+	}, p.Status.Code)
+}
+
+// joins tells whether a VPC is one of a peering connection's sides.
+func joins(p types.VpcPeeringConnection, vpc string) bool {
+	return slices.ContainsFunc([]*types.VpcPeeringConnectionVpcInfo{p.RequesterVpcInfo, p.AccepterVpcInfo}, func(side *types.VpcPeeringConnectionVpcInfo) bool {
+		return side != nil && aws.ToString(side.VpcId) == vpc
+	})
+}
+
+// holdsGroup tells whether a security group is the VPC's own.
+func (c *classifier) holdsGroup(id *string) bool {
+	return slices.ContainsFunc(c.Groups, func(g types.SecurityGroup) bool {
+		return c.isThis(g.VpcId) && aws.ToString(g.GroupId) == aws.ToString(id)
+	})
 }
 
 // routes refuses a table that leads traffic to a network that no list of the VPC shows: a local gateway, a core network, an Oracle database's.

@@ -53,6 +53,12 @@ func TestClassifyFindsForeignWorkloads(t *testing.T) {
 		{"a VPN gateway", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}]`), "vgw-0aaa000000000001", "outside AWS"},
 		{"a VPN connection", inVPC(`"vpnGateways": [{"id": "vgw-0aaa000000000001", "vpc": "` + previewVPC + `"}], "vpnConnections": [{"id": "vpn-0aaa000000000001", "vpnGateway": "vgw-0aaa000000000001", "customerGateway": "cgw-1"}]`), "vpn-0aaa000000000001", "cgw-1"},
 		{"a transit gateway", inVPC(`"transitGatewayAttachments": [{"id": "tgw-attach-0aaa000000000001", "transitGateway": "tgw-1", "vpc": "` + previewVPC + `", "subnets": ["` + subnet + `"]}]`), "tgw-attach-0aaa000000000001", "tgw-1"},
+		{"a local gateway", inVPC(`"localGatewayAssociations": [{"id": "lgw-vpc-assoc-0aaa000000000001", "vpc": "` + previewVPC + `", "localGateway": "lgw-0aaa000000000001"}]`), "lgw-vpc-assoc-0aaa000000000001", "lgw-0aaa000000000001 of an Outpost"},
+		{"a group that a peer names", strings.NewReplacer(`"vpcs": [`, `"vpcs": [{"id": "vpc-0bbb0000000000001", "cidr": "10.99.0.0/16"}, `).Replace(
+			inVPC(`"peerings": [{"id": "pcx-0aaa000000000001", "requester": {"vpc": "` + previewVPC + `"}, "accepter": {"vpc": "vpc-0bbb0000000000001"}}],
+				"securityGroups": [{"id": "sg-0aaa000000000001", "vpc": "` + previewVPC + `"},
+				{"id": "sg-0bbb000000000001", "vpc": "vpc-0bbb0000000000001", "rules": [{"group": "sg-0aaa000000000001", "peering": "pcx-0aaa000000000001"}]}]`)),
+			"sg-0aaa000000000001", "vpc-0bbb0000000000001 over pcx-0aaa000000000001"},
 		{"a route to a local gateway", inVPC(`"routeTables": [{"id": "rtb-0aaa000000000009", "vpc": "` + previewVPC + `", "routes": [{"destination": "192.168.0.0/16", "target": "lgw-0aaa000000000001"}]}]`), "rtb-0aaa000000000009", "leads 192.168.0.0/16 to lgw-0aaa000000000001"},
 		{"a main route to a core network", inVPC(`"routeTables": [{"id": "rtb-0aaa000000000009", "vpc": "` + previewVPC + `", "main": true, "routes": [{"destination": "10.0.0.0/8", "target": "arn:aws:networkmanager::999999999999:core-network/core-network-1"}]}]`), "rtb-0aaa000000000009", "core-network-1"},
 		{"a Lambda function without an interface", workloadInVPC("lambda", ""), "it", "with or without an interface"},

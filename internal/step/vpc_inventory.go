@@ -41,6 +41,8 @@ type network struct {
 	DHCPOptions       []types.DhcpOptions
 	Exclusions        []types.VpcBlockPublicAccessExclusion
 	Controls          []types.VpcEncryptionControl
+	LocalGateways     []types.LocalGatewayRouteTableVpcAssociation
+	References        []types.SecurityGroupReference
 	Workloads         []workload
 }
 
@@ -191,6 +193,12 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 				}
 			}
 		}},
+		{"ec2:DescribeLocalGatewayRouteTableVpcAssociations", func(ctx context.Context) error {
+			return readPages(ctx, ec2.NewDescribeLocalGatewayRouteTableVpcAssociationsPaginator(api, &ec2.DescribeLocalGatewayRouteTableVpcAssociationsInput{Filters: byVPC}),
+				func(p *ec2.DescribeLocalGatewayRouteTableVpcAssociationsOutput) {
+					n.LocalGateways = append(n.LocalGateways, p.LocalGatewayRouteTableVpcAssociations...)
+				})
+		}},
 		{"ec2:DescribeVpcEncryptionControls", func(ctx context.Context) error {
 			in := &ec2.DescribeVpcEncryptionControlsInput{Filters: byVPC}
 			for {
@@ -208,21 +216,48 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	if err := n.readAll(ctx, reads); err != nil {
 		return err
 	}
-	if err := n.readWorkloads(ctx, target, vpcUsers); err != nil || len(n.VPNGateways) == 0 {
+	if err := n.readWorkloads(ctx, target, vpcUsers); err != nil {
 		return err
 	}
-	gateways := make([]string, 0, len(n.VPNGateways))
+	return n.readAll(ctx, n.readsBehind(api, vpcs))
+}
+
+// readsBehind are what lies behind the gateways and connections that were found: most VPCs have none.
+func (n *network) readsBehind(api *ec2.Client, vpcs []string) []networkRead {
+	var reads []networkRead
+	var gateways, groups []string
 	for _, g := range n.VPNGateways {
 		gateways = append(gateways, aws.ToString(g.VpnGatewayId))
 	}
-	out, err := api.DescribeVpnConnections(ctx, &ec2.DescribeVpnConnectionsInput{
-		Filters: []types.Filter{{Name: aws.String("vpn-gateway-id"), Values: gateways}},
-	})
-	if err != nil {
-		return unreadable(err, "ec2:DescribeVpnConnections", n.Region)
+	for _, g := range n.Groups {
+		groups = append(groups, aws.ToString(g.GroupId))
 	}
-	n.VPNConnections = out.VpnConnections
-	return nil
+	if len(gateways) > 0 {
+		reads = append(reads, networkRead{"ec2:DescribeVpnConnections", func(ctx context.Context) error {
+			out, err := api.DescribeVpnConnections(ctx, &ec2.DescribeVpnConnectionsInput{
+				Filters: []types.Filter{{Name: aws.String("vpn-gateway-id"), Values: gateways}},
+			})
+			if err != nil {
+				return err
+			}
+			n.VPNConnections = out.VpnConnections
+			return nil
+		}})
+	}
+	peered := slices.ContainsFunc(n.Peerings, func(p types.VpcPeeringConnection) bool {
+		return isLive(p) && slices.ContainsFunc(vpcs, func(id string) bool { return joins(p, id) })
+	})
+	if len(groups) > 0 && (peered || len(n.Attachments) > 0) { // groups of other VPCs can name a VPC's groups over both
+		reads = append(reads, networkRead{"ec2:DescribeSecurityGroupReferences", func(ctx context.Context) error {
+			out, err := api.DescribeSecurityGroupReferences(ctx, &ec2.DescribeSecurityGroupReferencesInput{GroupId: groups})
+			if err != nil {
+				return err
+			}
+			n.References = out.SecurityGroupReferenceSet
+			return nil
+		}})
+	}
+	return reads
 }
 
 // readBeside reads what is not inside a VPC and outlives it, or tells of whoever uses it: flow logs and DHCP options. What may be
