@@ -102,11 +102,25 @@ func cannedPlan(at time.Time) closing.Plan {
 		m.Assets.N++
 	}
 	m.Sort()
+	day := at.AddDate(0, 0, -3)
 	return closing.Plan{
 		Version: 1, Round: 1, Digest: m.Digest(), Material: m,
 		Observed: closing.Observed{
 			At: at, Advice: []string{"the closing role may not delete flow logs; they stay"},
 			Evidence: []closing.Evidence{{About: "d-9067012345", Fact: "its name is that of the QuickSight account", For: true}},
+			Uses: []closing.Use{
+				{Region: "eu-west-1", Days: 90},
+				{
+					Region: "us-east-1", Days: 90, Events: 40, Last: day, Name: "GetDashboard", By: "ana@example.com", Users: 2,
+					Latest: []closing.Active{{Name: "ana@example.com", Events: 39, Last: day}, {Name: "web", Events: 1, Last: day}},
+					Embeds: 1, LastEmbed: day, Embedded: []string{"sales"},
+				},
+			},
+			Remains: []closing.Remainder{
+				{Kind: closing.RemainingRole, N: 1, Names: []string{"arn:aws:iam::222233334444:role/service-role/aws-quicksight-service-role-v0"}, Shown: "iam:ListRoles"},
+				{Kind: closing.RemainingBucket, N: 1, Names: []string{"acme-analytics-files"}, Shown: "quicksight:ListDataSources"},
+				{Kind: closing.RemainingKey, Shown: "quicksight:DescribeKeyRegistration", Refused: "AccessDeniedException"},
+			},
 		},
 	}
 }

@@ -94,6 +94,9 @@ func hinted(err error) error {
 	return err
 }
 
+// maxCommands is how many commands a consequence shows.
+const maxCommands = 6
+
 // printPlan prints a plan for people.
 func printPlan(w io.Writer, p closing.Plan) {
 	m := p.Material
@@ -139,8 +142,11 @@ func printPlan(w io.Writer, p closing.Plan) {
 		line("What follows from it:")
 		for _, c := range all {
 			line("  %s", c)
-			for _, do := range c.Do {
+			for _, do := range c.Do[:min(len(c.Do), maxCommands)] {
 				line("    %s", do)
+			}
+			if more := len(c.Do) - maxCommands; more > 0 {
+				line("    and %d more: --json", more)
 			}
 		}
 	}
