@@ -19,10 +19,11 @@ type randomWorld struct {
 	// Somebody begins to work in a VPC, at a time; "" for nobody.
 	latecomer string
 	comes     time.Time
+	start     time.Time
 }
 
 func newRandomWorld(seed uint64, start time.Time) *randomWorld {
-	w := &randomWorld{Rand: rand.New(rand.NewPCG(seed, 6)), account: &emulator.Account{}} //nolint:gosec // repeatable numbers, not secret ones
+	w := &randomWorld{Rand: rand.New(rand.NewPCG(seed, 6)), account: &emulator.Account{}, start: start} //nolint:gosec // repeatable numbers, not secret ones
 	n := &emulator.Network{}
 	w.account.Network = map[string]*emulator.Network{"us-east-1": n}
 	var vpcs []string

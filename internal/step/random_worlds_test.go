@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -100,7 +101,7 @@ func playWorld(t *testing.T, seed uint64) *playedWorld {
 	quiet := slog.New(slog.DiscardHandler)
 	p.env.Log = quiet
 	fail := func(format string, args ...any) {
-		t.Errorf("seed %d: %s; the story %s reproduces it", seed, fmt.Sprintf(format, args...), writeStory(t, seed, w, text))
+		t.Errorf("seed %d: %s; the story %s reproduces it", seed, fmt.Sprintf(format, args...), p.writeStory(seed, w, text))
 	}
 
 	p.plan = p.committed(w.request)
@@ -314,40 +315,57 @@ func resourcesOf(a *emulator.AWS) map[string]string {
 	return all
 }
 
-// writeStory writes what failed as a story.
-func writeStory(t *testing.T, seed uint64, w *randomWorld, account []byte) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "build", "random-worlds", fmt.Sprintf("seed-%d", seed))
+// writeStory writes what failed as a story: the same account, plan and faults, and whoever comes meanwhile comes as long after the commit.
+func (p *playedWorld) writeStory(seed uint64, w *randomWorld, account []byte) string {
+	p.t.Helper()
 	var fields map[string]any
-	if err := json.Unmarshal(account, &fields); err != nil {
-		t.Fatal(err)
-	}
+	p.must(json.Unmarshal(account, &fields))
 	fields["quickSight"] = map[string]any{"status": "UNSUBSCRIBED"}
+	network := fields["network"].(map[string]any)["us-east-1"].(map[string]any)
+	changes, _ := network["changes"].([]any)
+	delete(network, "changes")
+	script := []any{map[string]any{"when": map[string]any{"state": "Request Approval"}, "after": "PT2H", "do": "approve", "as": "alice"}}
+	for _, c := range changes {
+		var patch []any
+		for list, items := range c.(map[string]any)["add"].(map[string]any) {
+			const into = "/accounts/" + readingTarget + "/network/us-east-1/"
+			if _, listed := network[list]; !listed {
+				patch = append(patch, map[string]any{"op": "add", "path": into + list, "value": items})
+				continue
+			}
+			for _, item := range items.([]any) {
+				patch = append(patch, map[string]any{"op": "add", "path": into + list + "/-", "value": item})
+			}
+		}
+		after := fmt.Sprintf("PT%dM", int(w.comes.Sub(w.start).Minutes()))
+		script = append(script, map[string]any{"when": map[string]any{"state": "Delete Directory"}, "after": after, "do": "change", "patch": patch})
+	}
+	expect := map[string]any{"outcome": closing.OutcomeClosed, "status": []string{"SUCCEEDED"}}
+	switch {
+	case p.plan.NothingToClose():
+		expect["outcome"] = closing.OutcomeAlreadyClosed
+	case w.latecomer == p.plan.VPC.ID:
+		expect = map[string]any{"outcome": closing.OutcomePartlyClosed, "status": []string{"FAILED"}, "error": closing.Blocked, "there": []string{p.plan.VPC.ID}}
+	}
+	met := slices.DeleteFunc(slices.Clone(w.faults), func(f emulator.Fault) bool {
+		return slices.ContainsFunc(p.aws.UnusedFaults(), func(unused emulator.Fault) bool { return reflect.DeepEqual(f, unused) })
+	})
 	files := map[string]any{
 		"event.json": json.RawMessage(w.request),
-		"world.json": map[string]any{"now": "2026-03-02T09:00:00Z", "hub": readingHub, "accounts": map[string]any{
+		"world.json": map[string]any{"now": w.start, "hub": readingHub, "accounts": map[string]any{
 			readingHub: map[string]any{
 				"principals": []any{map[string]any{"accessKeyId": "AKIAALICE", "arn": "arn:aws:iam::" + readingHub + ":user/alice"}},
 			},
 			readingTarget: fields,
 		}},
-		"story.json": map[string]any{
-			"title": fmt.Sprintf("Random world %d", seed), "faults": w.faults,
-			"script": []any{map[string]any{"when": map[string]any{"state": "Request Approval"}, "after": "PT2H", "do": "approve", "as": "alice"}},
-			"expect": map[string]any{"outcome": "CLOSED", "status": []string{"SUCCEEDED"}},
-		},
+		"story.json": map[string]any{"title": fmt.Sprintf("Random world %d", seed), "faults": met, "script": script, "expect": expect},
 	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		t.Fatal(err)
-	}
+	dir := filepath.Join("..", "..", "build", "random-worlds", fmt.Sprintf("seed-%d", seed))
+	p.must(os.MkdirAll(dir, 0o750))
 	for name, content := range files {
 		text, err := json.MarshalIndent(content, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		p.must(err)
+		p.must(os.WriteFile(filepath.Join(dir, name), append(text, '\n'), 0o600))
 	}
 	return dir
 }
