@@ -48,8 +48,8 @@ type Act struct {
 	Intended  time.Time  `json:"intended"`
 	Seq       int        `json:"seq"` // the act's number within its invocation, from 1
 	Done      *time.Time `json:"done,omitempty"`
-	Outcome   string     `json:"outcome,omitempty"` // "done", "gone already", or the error code
-	RequestID string     `json:"requestId,omitempty"`
+	Outcome   string     `json:"outcome,omitempty"`   // "done", "gone already", or the error code
+	RequestID string     `json:"requestId,omitempty"` // a report says "established by observation" where the answer was lost
 }
 
 // Result is the act's outcome in words.

@@ -51,11 +51,7 @@ func certificate(r closing.Report) []byte {
 	}
 	rows = nil
 	for _, a := range r.Acts {
-		by := a.RequestID
-		if by == "" {
-			by = "established by observation"
-		}
-		rows = append(rows, []string{stamp(&a.Intended), a.Operation, a.Resource, a.Region, a.Result(), by})
+		rows = append(rows, []string{stamp(&a.Intended), a.Operation, a.Resource, a.Region, a.Result(), a.RequestID})
 	}
 	p.table("Changes, in their order", []string{"When", "Call", "Of", "Region", "Outcome", "Request id"}, rows)
 	rows = nil

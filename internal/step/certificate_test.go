@@ -14,7 +14,7 @@ func TestCertificate(t *testing.T) {
 		FirstLine: closing.FirstLine(true), AccountID: "222233334444",
 		Request:   &closing.Request{Reason: "<script>alert(1)</script>"},
 		Decisions: []closing.Decision{{Person: "ann", Verdict: closing.Approve}},
-		Acts:      []closing.Act{{Operation: "ec2:DeleteVpc", RequestID: "r-1"}, {Operation: "ec2:DeleteSubnet"}},
+		Acts:      []closing.Act{{Operation: "ec2:DeleteVpc", RequestID: "r-1"}, {Operation: "ec2:DeleteSubnet", RequestID: byObservation}},
 		Manifest:  &closing.Manifest{Exported: 1, Failed: 1},
 		Objects:   []closing.Saved{{Name: "backup/us-east-1/1.qs", SHA256: "abc"}}, Unsaved: []closing.Unsaved{{ARN: "arn:broken"}},
 		Starter: "arn:starter", NotDone: []closing.Undone{{Kind: "VPC", ID: "vpc-undone", Why: "not begun"}},

@@ -146,6 +146,9 @@ func (r *reporting) failed(f closing.Failure) {
 	r.Failure = &f
 }
 
+// byObservation stands for the request id of a change whose answer was lost: what AWS showed afterwards tells that it took effect, or not.
+const byObservation = "established by observation"
+
 // conclude gives the report its outcome and what follows from it.
 func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next string) {
 	r.Outcome, r.Next = outcome, next
@@ -154,8 +157,13 @@ func (r *reporting) conclude(ctx context.Context, outcome closing.Outcome, next 
 	if r.Plan != nil {
 		r.Consequences = r.Plan.Consequences()
 	}
-	if r.Irreversible {
+	if r.Irreversible && r.Plan != nil {
 		r.MonthlyStopped = r.Plan.Material.Monthly()
+	}
+	for i, a := range r.Acts {
+		if a.Done != nil && a.RequestID == "" {
+			r.Acts[i].RequestID = byObservation
+		}
 	}
 	if outcome == closing.OutcomeFailed { // or partly closed
 		r.NotDone = r.notDone()

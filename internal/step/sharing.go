@@ -3,6 +3,7 @@ package step
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/quicksight"
@@ -12,6 +13,17 @@ import (
 
 // sharedMost bounds how many dashboards of a region are asked whom their link lets in: no list tells it, so that each takes a call of its own.
 const sharedMost = 300
+
+// sharingTime is how long asking the dashboards of a batch of listings may take.
+func sharingTime(batch []*listing) time.Duration {
+	n := 0
+	for _, l := range batch {
+		if l.AskSharing {
+			n++
+		}
+	}
+	return time.Duration((n+inventoryLanes-1)/inventoryLanes) * sharedMost / defaultPerSecond * time.Second
+}
 
 // everybody is whom a dashboard's link lets in where it is shared with the internet.
 // https://docs.aws.amazon.com/quicksight/latest/user/share-a-dashboard-grant-access-anyone-api.html
