@@ -121,16 +121,20 @@ func (s spending) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (l *reading) Target(ctx context.Context, access Access) (aws.Config, error) {
-	out, err := sts.NewFromConfig(l.Hub()).AssumeRole(ctx, &sts.AssumeRoleInput{
+	return assumed(ctx, l.Hub(), access)
+}
+
+// assumed is a session of a role of the target.
+func assumed(ctx context.Context, hub aws.Config, access Access) (aws.Config, error) {
+	out, err := sts.NewFromConfig(hub).AssumeRole(ctx, &sts.AssumeRoleInput{
 		RoleArn: aws.String("arn:aws:iam::" + access.Account + ":role/" + string(access.Role)), RoleSessionName: aws.String("test"),
 		Policy: aws.String(access.Policy.JSON()),
 	})
 	if err != nil {
 		return aws.Config{}, err
 	}
-	cfg := l.Hub()
-	cfg.Credentials = credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
-	return cfg, nil
+	hub.Credentials = credentials.NewStaticCredentialsProvider(*out.Credentials.AccessKeyId, *out.Credentials.SecretAccessKey, *out.Credentials.SessionToken)
+	return hub, nil
 }
 
 // verify calls the step for a request.
