@@ -32,6 +32,7 @@ var kinds = []kind{
 	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan"}, once: true},
 	{pattern: "closings/*/retake-*.json", writers: []string{"take-inventory"}, once: true},
 	{pattern: "closings/*/ask-*.json", writers: []string{"request-approval"}, once: true},
+	{pattern: "closings/*/decide-*.py", writers: []string{"request-approval"}, once: true},
 	{pattern: "closings/*/token.json", writers: []string{"request-approval"}, readers: []string{"decide-approval"}},
 	{pattern: "closings/*/decisions/*", writers: []string{"decide-approval"}, once: true},
 	{pattern: "closings/*/export-*.json", writers: []string{"export-assets"}},

@@ -37,9 +37,18 @@ func (f *Folder) Backup(ctx context.Context, name string) (io.ReadCloser, error)
 
 // PutCertificate writes a report for people beside its JSON, whose key PutReport returned.
 func (f *Folder) PutCertificate(ctx context.Context, report string, page []byte) error {
-	key := strings.TrimSuffix(report, ".json") + ".html"
+	return f.plain(ctx, strings.TrimSuffix(report, ".json")+".html", "text/html; charset=utf-8", page)
+}
+
+// PutScript writes a script by which people can decide in a round.
+func (f *Folder) PutScript(ctx context.Context, name string, script []byte) error {
+	return f.plain(ctx, f.Key(name), "text/x-python; charset=utf-8", script)
+}
+
+// plain writes an object for people, once and without the envelope of other objects.
+func (f *Folder) plain(ctx context.Context, key, contentType string, body []byte) error {
 	_, err := f.store.s3.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &f.store.bucket, Key: &key, Body: bytes.NewReader(page), ContentType: aws.String("text/html; charset=utf-8"), IfNoneMatch: aws.String("*"),
+		Bucket: &f.store.bucket, Key: &key, Body: bytes.NewReader(body), ContentType: &contentType, IfNoneMatch: aws.String("*"),
 	})
 	if c := code(err); c != "" && c != "PreconditionFailed" { // an earlier call wrote it
 		return fmt.Errorf("write %s: %w", key, err)

@@ -9,6 +9,7 @@
 //	  lists/<sha256>.jsonl                        a list that another object names: assets, differences, what was saved (whoever writes that object)
 //	  plan-<round>.json  retake-<round>.json      what would be destroyed, and the same taken again (take-inventory, commit-plan)
 //	  ask-<round>.json                            who is asked until when (request-approval)
+//	  decide-<round>.py                           by which people can decide without any program of ours (request-approval)
 //	  token.json                                  the doorbell's task token (request-approval; read by decide-approval)
 //	  decisions/<round>/<person>.json             one person's decision (decide-approval)
 //	  export-<round>.json                         an export under way (export-assets)

@@ -715,6 +715,10 @@ var attacks = []attack{
 	{name: "approval-object-by-another-role", do: func(s *siege) {
 		for _, who := range []string{"carol", operator, "quicksight-unsubscribe-request-approval", "quicksight-unsubscribe-delete-subscription"} {
 			s.denied(s.write(who, "decisions/1/bob.json", s.decision(bob), true), "AccessDenied")
+			if who != "quicksight-unsubscribe-request-approval" {
+				s.denied(s.write(who, "decide-2.py", "print('approved')", true), "AccessDenied")
+			}
+			s.denied(s.write(who, "decide-1.py", "print('approved')", false), "AccessDenied")
 			s.denied(s.write(who, "commit.json", closing.Commit{Execution: s.e.ARN, Round: 1, Digest: s.ask.Digest}, true), "AccessDenied")
 		}
 	}},

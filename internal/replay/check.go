@@ -82,7 +82,7 @@ func (r *Run) Check() []string {
 		miss("events", want.Events, events)
 	}
 	mails := map[string]int{}
-	for _, m := range r.mails() {
+	for _, m := range r.Mails() {
 		mails[m.To]++
 	}
 	if want.Mails != nil && !maps.Equal(mails, want.Mails) {

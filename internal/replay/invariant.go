@@ -143,6 +143,7 @@ var writers = []writer{
 	{"/plan-", []string{"take-inventory", "commit-plan"}},
 	{"/retake-", []string{"take-inventory"}},
 	{"/ask-", []string{"request-approval"}},
+	{"/decide-", []string{"request-approval"}},
 	{"/token.json", []string{"request-approval"}},
 	{"/decisions/", []string{"decide-approval"}},
 	{"/export-", []string{"export-assets"}},

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// mail is a request for approval that has reached an approver.
-type mail struct{ To, Subject, Body string }
+// Mail is a request for approval that has reached an approver.
+type Mail struct{ To, Subject, Body string }
 
-// mails are those that the subscriptions of the approvals' topic have let through, in their order.
-func (r *Run) mails() []mail {
-	var mails []mail
+// Mails are those that the subscriptions of the approvals' topic have let through, in their order.
+func (r *Run) Mails() []Mail {
+	var mails []Mail
 	for _, call := range r.Calls {
 		if call.Service != "sns" || call.Operation != "Publish" || !call.Done {
 			continue
@@ -30,7 +30,7 @@ func (r *Run) mails() []mail {
 			}
 			for _, s := range topic.Subscriptions {
 				if s.Takes(attributes) {
-					mails = append(mails, mail{s.Endpoint, params["Subject"], params["Message"]})
+					mails = append(mails, Mail{s.Endpoint, params["Subject"], params["Message"]})
 				}
 			}
 		}

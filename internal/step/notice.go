@@ -48,7 +48,7 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 		return fmt.Errorf("read the request: %w", err)
 	}
 	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
-	message := notice(in, *g.ask, g.plan, request, e.location(""))
+	message := e.notice(in, *g.ask, about(in, *g.ask, g.plan, request, e.location("")))
 	for _, approver := range closing.Electorate(g.ask.Approvers, g.ask.Starter) {
 		if slices.ContainsFunc(g.decisions, func(d closing.Decision) bool { return d.Person == approver.Person }) {
 			continue
@@ -69,7 +69,8 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 	})
 }
 
-func notice(in Input, ask closing.Ask, plan closing.Plan, request closing.Request, bucket string) string {
+// about is what is asked.
+func about(in Input, ask closing.Ask, plan closing.Plan, request closing.Request, bucket string) string {
 	var b strings.Builder
 	m := plan.Material
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -99,12 +100,24 @@ func notice(in Input, ask closing.Ask, plan closing.Plan, request closing.Reques
 	}
 	line("Plan: %s%s", bucket, ask.PlanKey)
 	line("Digest: %s", ask.Digest)
-	line("")
+	return b.String()
+}
+
+// notice is what is asked, and how to decide on it.
+func (e Env) notice(in Input, ask closing.Ask, about string) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("%s", about)
 	line("To decide, with your own AWS credentials:")
+	folder := e.location(strings.TrimSuffix(in.Run.Closing, "/"))
 	for _, verdict := range []closing.Verdict{closing.Approve, closing.Reject} {
-		line("  unsubscribe %s %s%s", verdict, bucket, strings.TrimSuffix(in.Run.Closing, "/"))
+		line("  unsubscribe %s %s", verdict, folder)
 	}
-	line("  unsubscribe approve --web %s%s   (in the browser)", bucket, strings.TrimSuffix(in.Run.Closing, "/"))
+	line("  unsubscribe approve --web %s   (in the browser)", folder)
+	if ask.Page != "" {
+		line("or, in AWS CloudShell, with nothing installed:")
+		line("  %s", e.scriptCommand(in, ask.Round))
+	}
 	line("")
 	line("Approvals needed: %d. Whoever started the run cannot approve it.", ask.Quorum)
 	line("Without them by %s nothing is deleted.", ask.Deadline.UTC().Format(time.RFC3339))

@@ -124,6 +124,15 @@ func (e Env) openRound(ctx context.Context, in Input) error {
 			return fmt.Errorf("compare the plans of rounds %d and %d: %w", before, in.Run.Round, err)
 		}
 	}
+	if ask.Page != "" {
+		request, err := e.folder(in).Request(ctx)
+		if err != nil {
+			return fmt.Errorf("read the request: %w", err)
+		}
+		if err := e.putScript(ctx, in, ask, g.plan, about(in, ask, g.plan, request, e.location(""))); err != nil {
+			return err
+		}
+	}
 	if _, err := e.folder(in).PutAsk(ctx, ask); err != nil {
 		return fmt.Errorf("open round %d: %w", in.Run.Round, err)
 	}
