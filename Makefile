@@ -17,8 +17,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: replay
-replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=ask to decide on the terminal, APPROVE=web in the browser
-	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(if $(EVENT),--html $(BUILD)/replay) $(EVENT)
+replay: $(UNSUBSCRIBE) ## replay all stories against the embedded AWS; EVENT=name for one, with its timeline; APPROVE=ask to decide on the terminal, APPROVE=web in the browser; BINARIES=1 to run the binaries that ship
+	$(UNSUBSCRIBE) replay $(if $(APPROVE),--approve $(APPROVE)) $(if $(BINARIES),--binaries) $(if $(EVENT),--html $(BUILD)/replay) $(EVENT)
 
 .PHONY: demo
 demo: $(UNSUBSCRIBE) ## pick a story in the browser, watch it and decide on it, without an account; EVENT=name to begin with one

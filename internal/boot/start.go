@@ -14,7 +14,16 @@ import (
 
 // Start runs a step as a Lambda function. It does not return.
 func Start[I, O any](build func(step.Env) func(context.Context, I) (O, error)) {
-	lambda.Start(Handler(build, Host{Lookup: os.LookupEnv, AWS: lambdaConfig(), Logs: os.Stderr}))
+	host := Host{Lookup: os.LookupEnv, AWS: lambdaConfig(), Logs: os.Stderr}
+	replay, err := replayOf(os.LookupEnv)
+	switch {
+	case err != nil:
+		panic(err)
+	case replay != nil:
+		lambda.Start(replay.function(Handler(build, replay.host(host))))
+	default:
+		lambda.Start(Handler(build, host))
+	}
 }
 
 // lambdaConfig is what the SDK's config.LoadDefaultConfig would find in Lambda, where everything is in the environment and nothing

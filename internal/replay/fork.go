@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,9 @@ import (
 // fork gives an independent copy of a story under way: world, machine, script and clock. Both go on from here, and neither sees
 // what the other does. No invocation may be under way.
 func (p *player) fork() (*player, error) {
+	if p.processes != nil {
+		return nil, errors.New("a story whose functions are processes cannot be copied")
+	}
 	c := *p
 	run := *p.run
 	c.run = &run

@@ -13,9 +13,9 @@ import (
 	"quicksight-unsubscribe/internal/step"
 )
 
-// functions makes every function as its main does, on the replay's host. internal/rule holds that each main starts the same step.
+// makeFunctions makes every function as its main does, on the replay's host. internal/rule holds that each main starts the same step.
 func (p *player) makeFunctions() map[string]boot.Function {
-	return map[string]boot.Function{
+	functions := map[string]boot.Function{
 		"verify-caller":       boot.Handler(step.VerifyCaller, p.host("verify-caller")),
 		"take-inventory":      boot.Handler(step.TakeInventory, p.host("take-inventory")),
 		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter")),
@@ -29,6 +29,12 @@ func (p *player) makeFunctions() map[string]boot.Function {
 		"write-report":        boot.Handler(step.WriteReport, p.host("write-report")),
 		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run")),
 	}
+	if p.processes != nil {
+		for folder := range functions {
+			functions[folder] = p.processes.function(folder)
+		}
+	}
+	return functions
 }
 
 func (p *player) host(folder string) boot.Host {

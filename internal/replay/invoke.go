@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (p *player) invoke(ctx context.Context, folder, label string, payload json.
 		return forbidden(err)
 	}
 	i := &invocation{label: label, folder: folder, payload: payload, timeout: f.Timeout}
-	ctx = lambdacontext.NewContext(context.WithValue(ctx, invocationKey{}, i), &lambdacontext.LambdaContext{AwsRequestID: label})
+	ctx = lambdacontext.NewContext(context.WithValue(ctx, invocationKey{}, i), &lambdacontext.LambdaContext{AwsRequestID: requestID(label)})
 	ctx = clock.Virtual(ctx, p.now, f.Timeout)
 	out, err := p.functions[folder](ctx, payload)
 	took := clock.Elapsed(ctx) + invokeLatency
@@ -72,6 +73,12 @@ func (p *player) invoke(ctx context.Context, folder, label string, payload json.
 		return p.answers(i, died)
 	}
 	return p.answers(i, answerOf(i, out, err, took))
+}
+
+// requestID is the id of an invocation, in Lambda's form.
+func requestID(label string) string {
+	sum := sha256.Sum256([]byte(label))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // answerOf is how the machine sees what a function returned.

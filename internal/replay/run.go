@@ -23,6 +23,7 @@ type Options struct {
 	PageSize    int               // of every list call; 0: AWS's own sizes
 	Seed        uint64            // of jitter
 	Logs        io.Writer         // the functions' logs; nil: nowhere
+	Binaries    string            // a folder of Build: the functions run as processes; "": their handlers run within this one
 	// AtGate is called when an execution has asked, in place of the story's people; the story goes on once it returns.
 	AtGate func(context.Context, Door) error
 	// For the removal test: a guard, an emulator's rule, a role's permission or a state's retrier that is taken away.
@@ -94,6 +95,7 @@ func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
+	defer p.end()
 	if err := p.start(ctx, story.Event, ""); err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
@@ -165,9 +167,10 @@ type player struct {
 	uuids, finishes, decisions, byHand, duplicates int
 
 	functions map[string]boot.Function
-	mishaps   []mishap // that wait for their call
-	answered  answered // of the newest invocation
-	patient   bool     // people are: they try again what did not work
+	processes *processes // nil: the functions are handlers
+	mishaps   []mishap   // that wait for their call
+	answered  answered   // of the newest invocation
+	patient   bool       // people are: they try again what did not work
 }
 
 // appointment is something that happens at a time.
@@ -220,8 +223,20 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws}
 	p.run.baseline, p.run.byHand = ids(p.run.Before), o.AtGate != nil
+	if o.Binaries != "" {
+		if p.processes, err = newProcesses(p, o.Binaries); err != nil {
+			return nil, err
+		}
+	}
 	p.functions = p.makeFunctions()
 	return p, nil
+}
+
+// end ends what runs beside this process.
+func (p *player) end() {
+	if p.processes != nil {
+		_ = p.processes.close() // they have answered all that they were asked
+	}
 }
 
 // played are the lines of a script that nobody else speaks.

@@ -73,6 +73,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.player.observe()
 }
 
+// Close ends what the server has started.
+func (s *Server) Close() { s.player.end() }
+
 // Tick lets happen what is due.
 func (s *Server) Tick(ctx context.Context) error {
 	s.mu.Lock()
@@ -84,9 +87,9 @@ func (s *Server) Tick(ctx context.Context) error {
 func (s *Server) Run() *Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	run := *s.player.run
-	run.Ended, run.Calls, run.After, run.unknown = s.player.now, s.player.aws.Journal(), s.player.aws.World(), s.player.aws.Unknown()
-	return &run
+	run := s.player.soFar()
+	run.unknown = s.player.aws.Unknown()
+	return run
 }
 
 // catchUp moves the clock by what has passed on the wall since it was moved last, and over the waiting that takes no time.

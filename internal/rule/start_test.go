@@ -1,15 +1,16 @@
 package rule
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"os"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/replay"
 )
 
 // BenchmarkStart measures each function from the start of its process to its first answer, against a Runtime API on loopback,
@@ -51,7 +52,7 @@ func build(b *testing.B, out, packages string) {
 	if strings.HasSuffix(packages, "...") {
 		out += string(filepath.Separator)
 	}
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-buildvcs=false", "-gcflags=all=-l", "-ldflags", "-s -w", "-o", out, packages)
+	cmd := exec.Command("go", append(append([]string{"build"}, replay.BuildFlags...), "-o", out, packages)...)
 	cmd.Dir = filepath.Join("..", "..")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("go build %s: %v\n%s", packages, err, text)
@@ -61,46 +62,19 @@ func build(b *testing.B, out, packages string) {
 // firstAnswer starts a function and gives it an event that no function takes; it answers with an error.
 func firstAnswer(b *testing.B, binary string) time.Duration {
 	b.Helper()
-	answered := make(chan struct{}, 1)
-	hold := make(chan struct{})
-	asked := false
-	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/next") {
-			w.WriteHeader(http.StatusAccepted)
-			answered <- struct{}{}
-			return
-		}
-		if asked {
-			<-hold // no second event
-			return
-		}
-		asked = true
-		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "first")
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", "32503680000000")
-		if _, err := w.Write([]byte("[")); err != nil {
-			b.Error(err)
-		}
-	}))
-	defer api.Close()
-	defer close(hold)
-	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"), "AWS_REGION=us-east-1",
-		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=example", "AWS_EC2_METADATA_DISABLED=true",
-		"ACCOUNT=111122223333", "REGION=us-east-1", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:111122223333:stateMachine:m",
-		"BUCKET=b", "TOPIC_ARN=t", "APPROVAL_TOPIC_ARN=a", "KILL_SWITCH=k")
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	process, err := emulator.StartProcess(binary, map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "example",
+		"ACCOUNT": "111122223333", "REGION": "us-east-1", "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:111122223333:stateMachine:m",
+		"BUCKET": "b", "TOPIC_ARN": "t", "APPROVAL_TOPIC_ARN": "a", "KILL_SWITCH": "k",
+	}, nil)
+	if err != nil {
 		b.Fatal(err)
 	}
-	select {
-	case <-answered:
-	case <-time.After(10 * time.Second):
-		b.Error(binary + " did not answer")
-	}
+	_, _, err = process.Invoke(b.Context(), "first", began.Add(10*time.Second), []byte("["))
 	took := time.Since(began)
-	if err := cmd.Process.Kill(); err != nil {
+	if err := errors.Join(err, process.Close()); err != nil {
 		b.Error(err)
 	}
-	_ = cmd.Wait() // it was killed
 	return took
 }

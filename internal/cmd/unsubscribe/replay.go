@@ -30,6 +30,8 @@ type replayCommand struct {
 	Approve  string            `help:"Who decides: the story's people (script), or you, on this terminal (ask) or in a browser (web)." enum:"script,ask,web" default:"script"`
 	Seed     uint64            `help:"Seed of the retries' jitter, and of what a sweep samples." default:"1"`
 
+	Binaries bool `help:"Run the functions as Lambda does, as processes of their own: the binaries that ship, built for this machine into build/native."`
+
 	sweepFlags `embed:""`
 	serveFlags `embed:""`
 }
@@ -55,6 +57,9 @@ func (c *replayCommand) Run(s *surroundings) error {
 		return &failure{exitUsage, err}
 	}
 	options := replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed}
+	if options.Binaries, err = c.build(s); err != nil {
+		return &failure{exitUsage, err}
+	}
 	switch {
 	case mode == "live":
 		l := newLive(s.stdout, c.Speed)
@@ -153,6 +158,18 @@ func (c *replayCommand) keep(run *replay.Run) error {
 		return err
 	}
 	return writeHistories(c.Journal, run)
+}
+
+// build builds the functions' binaries, where they are asked for, and returns their folder.
+func (c *replayCommand) build(s *surroundings) (string, error) {
+	if !c.Binaries {
+		return "", nil
+	}
+	dir, err := filepath.Abs(filepath.Join("build", "native"))
+	if err != nil {
+		return "", fmt.Errorf("the folder of the binaries: %w", err)
+	}
+	return dir, replay.Build(s.ctx, dir)
 }
 
 // load finds the stories that were named: by name below the events folder, or by path.

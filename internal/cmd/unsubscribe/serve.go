@@ -24,7 +24,7 @@ type serveFlags struct {
 
 // serve serves a story's AWS until it is interrupted.
 func (c *replayCommand) serve(s *surroundings) error {
-	if len(c.Stories) != 1 || c.Approve == "web" {
+	if len(c.Stories) != 1 || c.Approve != "script" {
 		return &failure{exitUsage, errors.New("--serve takes the name of one story, and decisions from whoever calls: unsubscribe approve --web shows the page")}
 	}
 	stories, err := c.load()
@@ -35,10 +35,15 @@ func (c *replayCommand) serve(s *surroundings) error {
 	if c.Progress == "json" {
 		watch = narrate(s.stdout)
 	}
-	server, err := replay.NewServer(stories[0], replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed, Watch: watch}, c.Speed)
+	options := replay.Options{Assumptions: c.Assume, PageSize: c.PageSize, Seed: c.Seed, Watch: watch}
+	if options.Binaries, err = c.build(s); err != nil {
+		return &failure{exitUsage, err}
+	}
+	server, err := replay.NewServer(stories[0], options, c.Speed)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
+	defer server.Close()
 	listener, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
 	if err != nil {
 		return &failure{exitUsage, fmt.Errorf("listen on loopback (--port gives another port): %w", err)}

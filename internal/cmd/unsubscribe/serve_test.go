@@ -80,7 +80,7 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	out, in := io.Pipe()
-	c := replayCommand{Events: "../../../events", Stories: []string{"early-adopter"}, Journal: t.TempDir(), HTML: t.TempDir(), serveFlags: serveFlags{Serve: true}}
+	c := replayCommand{Events: "../../../events", Stories: []string{"early-adopter"}, Approve: "script", Journal: t.TempDir(), HTML: t.TempDir(), serveFlags: serveFlags{Serve: true}}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- c.Run(&surroundings{ctx: ctx, stdout: in, stderr: io.Discard})

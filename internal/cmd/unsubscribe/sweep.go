@@ -22,8 +22,8 @@ type sweepFlags struct {
 
 // sweep plays the whole sweep of each story that was named.
 func (c *replayCommand) sweep(s *surroundings) error {
-	if len(c.Stories) == 0 {
-		return &failure{exitUsage, errors.New("--sweep needs the name of a story: it plays each thousands of times")}
+	if len(c.Stories) == 0 || c.Binaries {
+		return &failure{exitUsage, errors.New("--sweep needs the name of a story, and no --binaries: it plays each thousands of times")}
 	}
 	stories, err := c.load()
 	if err != nil {
