@@ -71,7 +71,11 @@ func (e *Execution) schedule(b *branch, input any) *failure {
 		e.startExecution(b, arguments)
 		return nil
 	}
-	e.await(b, e.options.Tasks.Do(ev.ctx, e.assignment(b, arguments)))
+	attempt := b.generation
+	out := e.options.Tasks.Do(ev.ctx, e.assignment(b, arguments))
+	if b.generation == attempt { // otherwise somebody has stopped and redriven the execution meanwhile, and nobody waits for this answer
+		e.await(b, out)
+	}
 	return nil
 }
 

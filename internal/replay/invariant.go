@@ -18,6 +18,9 @@ func (r *Run) Invariants() []string {
 	broken = append(broken, r.commitBeforeChange()...)
 	broken = append(broken, r.writersAsDesigned()...)
 	broken = append(broken, r.tokensStaySecret()...)
+	broken = append(broken, r.firstWriterIsRight()...)
+	broken = append(broken, r.unsubscribedOnce()...)
+	broken = append(broken, r.lockRespected()...)
 	broken = append(broken, r.othersUntouched()...)
 	broken = append(broken, r.endsAnnounced()...)
 	return broken

@@ -68,6 +68,7 @@ func (p *player) invoke(ctx context.Context, folder, label string, payload json.
 	ctx = lambdacontext.NewContext(context.WithValue(ctx, invocationKey{}, i), &lambdacontext.LambdaContext{AwsRequestID: requestID(label)})
 	ctx = clock.Virtual(ctx, p.now, f.Timeout)
 	out, err := p.functions[folder](ctx, payload)
+	p.letGo(i)
 	took := clock.Elapsed(ctx) + invokeLatency
 	if died, ok := p.death(i, took); ok {
 		return p.answers(i, died)
@@ -155,7 +156,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	i, ours := ctx.Value(invocationKey{}).(*invocation)
 	if ours {
-		if err := t.player.before(ctx, i); err != nil {
+		if err := t.player.before(i, r); err != nil {
 			return nil, err
 		}
 		r = r.Clone(ctx)

@@ -1,8 +1,8 @@
 package replay
 
 import (
-	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -111,11 +111,13 @@ func (deadError) CanceledError() bool { return true }
 var errDead error = deadError{}
 
 // before is asked before each call of an invocation. An error is a function that does not live to make the call.
-func (p *player) before(ctx context.Context, i *invocation) error {
+func (p *player) before(i *invocation, r *http.Request) error {
 	if i.died.kind != "" {
 		return errDead
 	}
 	i.calls++
+	ctx := r.Context()
+	p.holdUp(ctx, i, r)
 	m, ok := p.strikes(i, CrashBefore, Duplicate)
 	if !ok {
 		return nil

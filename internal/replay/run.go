@@ -171,6 +171,9 @@ type player struct {
 	mishaps   []mishap   // that wait for their call
 	answered  answered   // of the newest invocation
 	patient   bool       // people are: they try again what did not work
+
+	advancing *Execution // that does what is due
+	hold      *hold      // an order of calls that is explored; may be nil
 }
 
 // appointment is something that happens at a time.
@@ -252,6 +255,9 @@ func (p *player) next() (at time.Time, due bool) {
 		}
 	}
 	for _, e := range p.run.Executions {
+		if e == p.held() {
+			continue
+		}
 		if t, ok := e.Next(); ok {
 			sooner(t)
 		}
@@ -264,8 +270,14 @@ func (p *player) next() (at time.Time, due bool) {
 
 // advance lets every execution do what is due now.
 func (p *player) advance(ctx context.Context) {
+	outer := p.advancing
+	defer func() { p.advancing = outer }()
 	for _, e := range p.run.Executions {
+		if e == p.held() {
+			continue
+		}
 		if t, ok := e.Next(); ok && !t.After(p.now) {
+			p.advancing = e
 			e.Advance(ctx, p.now)
 		}
 	}

@@ -45,6 +45,7 @@ type Attempt struct {
 	service string
 	class   string // of attempts that differ in nothing that anybody can see
 	mishap  mishap
+	order   order
 }
 
 func (a Attempt) String() string {

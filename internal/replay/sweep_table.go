@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,7 +59,7 @@ func (s *Sweep) WriteHTML(w io.Writer, rows []Row) error {
 	byPlace := map[string]*line{}
 	var more []Row
 	for i, row := range rows {
-		if len(row.Attempts) > 1 {
+		if len(row.Attempts) > 1 || !slices.Contains(Kinds(), row.Attempts[0].Kind) {
 			more = append(more, row)
 			continue
 		}
@@ -74,7 +75,7 @@ func (s *Sweep) WriteHTML(w io.Writer, rows []Row) error {
 			}
 		}
 	}
-	err := sweepPage.Execute(w, map[string]any{"Story": s.Story, "Kinds": Kinds(), "Lines": lines, "Pairs": more, "Count": len(rows)})
+	err := sweepPage.Execute(w, map[string]any{"Story": s.Story, "Kinds": Kinds(), "Lines": lines, "More": more, "Count": len(rows)})
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
@@ -96,7 +97,7 @@ Grey: the function noticed nothing.</p>
 <table><tr><th>call<th>invocation<th>operation{{range .Kinds}}<th>{{.}}{{end}}</tr>
 {{range .Lines}}<tr><td>{{if .Call}}{{.Call}}{{end}}<td>{{.Invocation}}<td>{{.Operation}}{{range .Cells}}{{template "cell" .}}{{end}}</tr>
 {{end}}</table>
-{{if .Pairs}}<h2>Pairs</h2><table><tr><th>first<th>second<th>outcome</tr>
-{{range .Pairs}}{{$row := .}}<tr>{{range .Attempts}}<td>{{.}}{{end}}{{template "cell" $row}}</tr>
+{{if .More}}<h2>Pairs, and orders of what overlaps</h2><table><tr><th>what<th>outcome</tr>
+{{range .More}}<tr><td>{{range $i, $a := .Attempts}}{{if $i}}, and {{end}}{{$a}}{{end}}{{template "cell" .}}</tr>
 {{end}}</table>{{end}}</body></html>
 `))

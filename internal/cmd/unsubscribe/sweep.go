@@ -15,7 +15,7 @@ import (
 
 // sweepFlags are those of unsubscribe replay --sweep.
 type sweepFlags struct {
-	Sweep bool   `help:"Let everything go wrong in the stories that can: every fault at every AWS call, and every state stopped or timed out."`
+	Sweep bool   `help:"Let everything go wrong in the stories that can: every fault at every AWS call, every state stopped or timed out, and every order in which invocations that overlap touch the record."`
 	Pairs int    `help:"How many pairs of faults to sample beside the single ones, by the seed." default:"100"`
 	Table string `help:"The folder for the tables of a sweep, as CSV and HTML." default:"build/sweep" type:"path"`
 }
@@ -58,7 +58,11 @@ func (c *replayCommand) sweepOf(s *surroundings, story *replay.Story) (broken in
 	if err != nil {
 		return 0, err
 	}
-	rows := append(sweep.Rows(fates), pairs...)
+	orders, all, err := sweep.Interleavings(s.ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	rows := append(append(sweep.Rows(fates), pairs...), orders...)
 	table, page := filepath.Join(c.Table, story.Name+".csv"), filepath.Join(c.Table, story.Name+".html")
 	if err := errors.Join(
 		write(table, func(w io.Writer) error { return replay.WriteCSV(w, rows) }),
@@ -80,8 +84,8 @@ func (c *replayCommand) sweepOf(s *surroundings, story *replay.Story) (broken in
 			fmt.Fprintf(s.stdout, "broken: %v: %s\n", row.Attempts, row.Broken[0])
 		}
 	}
-	fmt.Fprintf(s.stdout, "%s: %d runs in %s: %d unnoticed, %d repaired by a redrive or a fresh run, %d broken\n",
-		story.Name, len(rows), time.Since(began).Round(time.Second), absorbed, repaired, broken)
+	fmt.Fprintf(s.stdout, "%s: %d runs in %s, of which %d are orders of invocations that overlap: %d unnoticed, %d repaired by a redrive or a fresh run, %d broken\n",
+		story.Name, len(rows), time.Since(began).Round(time.Second), all, absorbed, repaired, broken)
 	var names []closing.Outcome
 	for outcome := range outcomes {
 		names = append(names, outcome)
