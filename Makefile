@@ -32,6 +32,10 @@ serve: $(UNSUBSCRIBE) ## serve a story's AWS on loopback, for the AWS CLI and fo
 pages: $(UNSUBSCRIBE) ## draw every story as an HTML page, and an index of them, in build/replay
 	$(UNSUBSCRIBE) replay --html $(BUILD)/replay
 
+.PHONY: approval-pages
+approval-pages: $(UNSUBSCRIBE) ## write the approval page in every state that it has to build/approval-pages
+	$(UNSUBSCRIBE) approval-pages $(BUILD)/approval-pages
+
 .PHONY: pictures
 pictures: ## make the README's pictures anew, with Chromium
 	PICTURES=$(CURDIR)/.github $(GO) test ./internal/replay -run '^TestPictures$$' -count=1

@@ -539,3 +539,19 @@ func TestHost(t *testing.T) {
 		}
 	}
 }
+
+// Ensure that the page says of every kind whether it is saved first.
+func TestPageSaysWhatIsSaved(t *testing.T) {
+	t.Parallel()
+	pages := Canned()
+	for page, parts := range map[string][]string{
+		"open":          {"As asset bundles, which can be imported again: analysis, dashboard, dataset, datasource", "every user: QuickSight gives nothing to save"},
+		"nothing-saved": {"<h2>What is saved first</h2><ul>\n<li>Nothing</li>", "Everything, because: everything is in version control", "every topic in eu-west-1: it cannot be read"},
+	} {
+		for _, part := range parts {
+			if !strings.Contains(pages[page], part) {
+				t.Errorf("%s does not say %q", page, part)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/step"
 )
 
 // view is what the page shows: the record of a closing, and what became of a decision that was just sent.
@@ -103,6 +105,7 @@ func (v view) render() string {
 	v.facts(s)
 	v.difference(s)
 	v.destroyed(s)
+	v.saved(s)
 	v.network(s)
 	v.follows(s)
 	v.stays(s)
@@ -213,17 +216,43 @@ func (v view) destroyed(s *sheet) {
 		row("VPC connection", c.Region, 1, []string{c.ID})
 	}
 	s.put("</tbody></table>\n")
-	if m.NotSaved != "" || len(m.NotReadable)+m.Unsaved.N > 0 {
-		s.put("<h2>What is not saved first</h2><ul>\n")
-		if m.NotSaved != "" {
-			s.put("<li>Everything, because: %s</li>\n", m.NotSaved)
+}
+
+// saved is what goes only once it is saved, and what is lost.
+func (v view) saved(s *sheet) {
+	m := v.plan.Material
+	how := map[string][]string{}
+	for _, c := range m.Contents {
+		if as := step.SavedAs(c.Kind); m.NotSaved == "" && !slices.Contains(how[as], c.Kind) {
+			how[as] = append(how[as], c.Kind)
 		}
-		items(s, m.NotReadable, func(n closing.NotReadable) string {
-			return fmt.Sprintf("every %s in %s: it cannot be read (%s)", n.Kind, n.Region, n.Reason)
-		})
-		firstOf(s, v.unsaved, m.Unsaved.N, func(u closing.Unsaved) string { return u.ARN })
-		s.put("</ul>\n")
 	}
+	lost := how[""]
+	delete(how, "")
+	s.put("<h2>What is saved first</h2><ul>\n")
+	for _, as := range slices.Sorted(maps.Keys(how)) {
+		slices.Sort(how[as])
+		s.put("<li>As %s: %s</li>\n", as, strings.Join(how[as], ", "))
+	}
+	if len(how) == 0 {
+		s.put("<li>Nothing</li>\n")
+	}
+	s.put("</ul>\n")
+	if m.NotSaved == "" && len(lost)+len(m.NotReadable)+m.Unsaved.N == 0 {
+		return
+	}
+	s.put("<h2>What is not saved</h2><ul>\n")
+	if m.NotSaved != "" {
+		s.put("<li>Everything, because: %s</li>\n", m.NotSaved)
+	}
+	for _, kind := range lost {
+		s.put("<li>every %s: QuickSight gives nothing to save; the plan has their names</li>\n", kind)
+	}
+	items(s, m.NotReadable, func(n closing.NotReadable) string {
+		return fmt.Sprintf("every %s in %s: it cannot be read (%s)", n.Kind, n.Region, n.Reason)
+	})
+	firstOf(s, v.unsaved, m.Unsaved.N, func(u closing.Unsaved) string { return u.ARN })
+	s.put("</ul>\n")
 }
 
 // network is the directory and the VPC that go, and what speaks for that.

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -38,6 +39,7 @@ func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at 
 		do      func(*siege, *chromium, string)
 		outcome closing.Outcome
 		may     bool
+		width   int // of the window; default 1000
 	}{
 		{name: "approve", may: true, outcome: closing.OutcomeClosed, do: func(s *siege, c *chromium, name string) {
 			c.send("approve", "name", name, 1)
@@ -65,6 +67,20 @@ func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at 
 			c.send("reject", "reason", "still in use", 1)
 			c.says("Rejected. Nothing is deleted.")
 		}},
+		{name: "expired", outcome: closing.OutcomeExpired, do: func(s *siege, c *chromium, name string) {
+			s.p.now = s.ask.Deadline // the page was open all the while
+			c.send("approve", "name", name, 1)
+			c.says("the request has expired")
+			c.says("Nothing is deleted.")
+		}},
+		{name: "approve-on-a-phone", may: true, outcome: closing.OutcomeClosed, width: 375, do: func(s *siege, c *chromium, name string) {
+			var sideways bool
+			if err := c.eval(`document.documentElement.scrollWidth > innerWidth`, &sideways); err != nil || sideways {
+				s.Errorf("it scrolls sideways: %t, %v", sideways, err)
+			}
+			c.send("approve", "name", name, 1)
+			c.says("1 of 1 approvals")
+		}},
 		{name: "cancel", outcome: closing.OutcomeCancelled, do: func(s *siege, c *chromium, _ string) {
 			c.send("cancel", "reason", "wrong account", 1)
 			c.says("cancelled by")
@@ -74,7 +90,7 @@ func TestBrowserDecides(t *testing.T) { //nolint:paralleltest // one browser at 
 			c := newChromium(t)
 			s := besiege(t, attack{setup: tt.setup, may: tt.may, outcome: tt.outcome, do: func(s *siege) {
 				_, name := s.plan.Material.Challenge()
-				c.open(s.door("bob"), 1000)
+				c.open(s.door("bob"), cmp.Or(tt.width, 1000))
 				tt.do(s, c, name)
 				c.screenshot("browser-" + tt.name)
 			}})

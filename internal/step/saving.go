@@ -54,6 +54,17 @@ var savings = map[string]saving{
 	"policy-assignment":  {0, "accounts/@/namespaces/*/iam-policy-assignments/*"},
 }
 
+// SavedAs is how assets of a kind are saved before they are destroyed, in words for people; "" where QuickSight gives nothing to save.
+func SavedAs(kind string) string {
+	switch s := savings[kind]; {
+	case s.bundled > 0:
+		return "asset bundles, which can be imported again"
+	case s.described != "":
+		return "descriptions"
+	}
+	return ""
+}
+
 // descriptionPath is where QuickSight describes an asset, "" where it does not.
 func descriptionPath(account string, a closing.Asset) string {
 	path := strings.Replace(savings[a.Kind].described, "@", account, 1)
