@@ -214,12 +214,13 @@ func (m *machine) fail(name, outcome string) sfn.IChainable {
 }
 
 // retry is the one retry policy. Step Functions' default set lacks Lambda.TooManyRequestsException; Closing.Transient is an AWS error
-// that the function's SDK has retried in vain. A callback state leaves States.Timeout out, since there it means that nobody rang.
+// that the function's SDK has retried in vain. A function whose process ends is Lambda.Unknown in Step Functions' documentation, and
+// Runtime.ExitError in Lambda's answer, which Step Functions otherwise takes the name from. A callback state leaves States.Timeout out, since there it means that nobody rang.
 func retry(more ...string) *sfn.RetryProps {
 	return &sfn.RetryProps{
 		Errors: jsii.Strings(append([]string{
 			"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-			"Lambda.ClientExecutionTimeoutException", "Lambda.Unknown", "Sandbox.Timedout", string(closing.Transient),
+			"Lambda.ClientExecutionTimeoutException", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", string(closing.Transient),
 		}, more...)...),
 		Interval: seconds(2 * time.Second), BackoffRate: jsii.Number(2), MaxAttempts: jsii.Number(8), MaxDelay: seconds(5 * time.Minute),
 		JitterStrategy: sfn.JitterType_FULL,

@@ -187,7 +187,7 @@ func TestErrorNames(t *testing.T) {
 		}
 		for _, e := range errors {
 			service, _, _ := strings.Cut(e, ".")
-			if !slices.Contains([]string{"States", "Lambda", "Sandbox"}, service) && !slices.Contains(codes, e) {
+			if !slices.Contains([]string{"States", "Lambda", "Runtime", "Sandbox"}, service) && !slices.Contains(codes, e) {
 				t.Errorf("%s matches %s, which nobody raises", name, e)
 			}
 		}

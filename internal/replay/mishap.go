@@ -153,17 +153,21 @@ func (p *player) strikes(i *invocation, kinds ...Kind) (mishap, bool) {
 	return m, true
 }
 
-// death is how the machine sees a function that died. Errors that a runtime does not handle are Lambda.Unknown.
+// death is how the machine sees a function that died. Its name is Lambda.Unknown by Step Functions' documentation, and by Lambda's
+// answer Runtime.ExitError: a function that dies before a call dies under the one name here, and after it under the other.
 // https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
 func (p *player) death(i *invocation, took time.Duration) (asl.Outcome, bool) {
+	name := "Lambda.Unknown"
 	switch i.died.kind {
 	case "":
 		return asl.Outcome{}, false
 	case TimesOut:
 		return timedOut(i), true
+	case CrashAfter:
+		name = "Runtime.ExitError"
 	}
 	return asl.Outcome{
-		Failed: true, Error: "Lambda.Unknown", After: took,
+		Failed: true, Error: name, After: took,
 		Cause: `{"errorType":"Runtime.ExitError","errorMessage":"Error: Runtime exited with error: exit status 2"}`,
 	}, true
 }
