@@ -111,9 +111,16 @@ func (region *QuickSightRegion) asset(arn string) *Asset {
 			}
 		}
 	}
+	if c := region.connectionOf(arn); c != nil {
+		return &Asset{ID: c.ID, Name: c.Name, ARN: arn}
+	}
+	return nil
+}
+
+func (region *QuickSightRegion) connectionOf(arn string) *VPCConnection {
 	for _, c := range region.VPCConnections {
-		if strings.HasSuffix(arn, ":vpcConnection/"+c.ID) {
-			return &Asset{ID: c.ID, Name: c.Name, ARN: arn}
+		if c.Deleted == nil && strings.HasSuffix(arn, ":vpcConnection/"+c.ID) {
+			return c
 		}
 	}
 	return nil
@@ -215,7 +222,7 @@ func (j *ExportJob) bundle(region *QuickSightRegion) []byte {
 			continue // it is gone since
 		}
 		kind, id, _ := strings.Cut(arn[strings.LastIndex(arn, ":")+1:], "/")
-		content, err := json.Marshal(bundled{Kind: kind, Asset: asset})
+		content, err := json.Marshal(bundled{Kind: kind, Asset: asset, Connection: region.connectionOf(arn)})
 		if err != nil {
 			continue // plain data: it came from JSON
 		}
@@ -230,6 +237,7 @@ func (j *ExportJob) bundle(region *QuickSightRegion) []byte {
 
 // bundled is one resource of a bundle. AWS does not document its own format.
 type bundled struct {
-	Kind  string `json:"resourceType"`
-	Asset *Asset `json:"asset"`
+	Kind       string         `json:"resourceType"`
+	Asset      *Asset         `json:"asset"`
+	Connection *VPCConnection `json:"vpcConnection,omitempty"` // of a VPC connection
 }

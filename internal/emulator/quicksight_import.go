@@ -40,9 +40,8 @@ func startAssetBundleImportJob(r *request) (any, error) {
 		region = &QuickSightRegion{}
 		q.Regions[r.region] = region
 	}
-	if slices.ContainsFunc(region.ImportJobs, func(j *ImportJob) bool { return j.ID == id }) {
-		return nil, &APIError{Code: "ConflictException", Status: http.StatusConflict, Message: "AssetBundleImportJob " + id + " already exists"}
-	}
+	// An id can be used again once its job is through, which here it always is.
+	region.ImportJobs = slices.DeleteFunc(region.ImportJobs, func(j *ImportJob) bool { return j.ID == id })
 	source, _ := r.params["AssetBundleImportSource"].(map[string]any)
 	text, _ := source["Body"].(string)
 	bundle, err := base64.StdEncoding.DecodeString(text)
@@ -95,8 +94,8 @@ func (region *QuickSightRegion) place(r *request, b bundled) error {
 		}
 		return nil
 	}
-	if b.Kind == "vpcConnection" {
-		return fmt.Errorf("the VPC connection %s needs subnets, security groups and a role of this account", b.Asset.ID)
+	if b.Connection != nil {
+		return region.connect(r, b)
 	}
 	for _, kind := range assetKinds {
 		if kind.resource != b.Kind {
@@ -108,6 +107,57 @@ func (region *QuickSightRegion) place(r *request, b bundled) error {
 		return nil
 	}
 	return fmt.Errorf("a bundle holds no %s", b.Kind)
+}
+
+// connect makes a VPC connection anew. In another account or Region it needs subnets and security groups that are there.
+// https://docs.aws.amazon.com/quicksight/latest/APIReference/API_AssetBundleImportJobVPCConnectionOverrideParameters.html
+func (region *QuickSightRegion) connect(r *request, b bundled) error {
+	c := *b.Connection
+	override := r.connectionOverride(c.ID)
+	if override == nil && b.Asset.ARN != r.quickSightARN("vpcConnection/"+c.ID) {
+		return fmt.Errorf("the VPC connection %s is of another account or Region: SubnetIds and SecurityGroupIds are required", c.ID)
+	}
+	if override != nil {
+		c.SubnetIDs, c.SecurityGroupIDs, c.RoleARN = stringsOf(override["SubnetIds"]), stringsOf(override["SecurityGroupIds"]), ""
+		if role, ok := override["RoleArn"].(string); ok {
+			c.RoleARN = role
+		}
+	}
+	network := r.acct().network(r.region)
+	for _, id := range c.SubnetIDs {
+		subnet, ok := network.Subnets.find(id)
+		if !ok {
+			return fmt.Errorf("the subnet ID '%s' does not exist", id)
+		}
+		c.VPCID = subnet.VPC
+	}
+	c.Updated = r.now
+	region.VPCConnections = slices.DeleteFunc(region.VPCConnections, func(old *VPCConnection) bool { return old.ID == c.ID })
+	region.VPCConnections = append(region.VPCConnections, &c)
+	return c.complete(r.acct(), r.account, r.region, r.now)
+}
+
+// connectionOverride is what an import sets of a VPC connection; nil where it sets nothing.
+func (r *request) connectionOverride(id string) map[string]any {
+	parameters, _ := r.params["OverrideParameters"].(map[string]any)
+	overrides, _ := parameters["VPCConnections"].([]any)
+	for _, o := range overrides {
+		if override, ok := o.(map[string]any); ok && override["VPCConnectionId"] == id {
+			return override
+		}
+	}
+	return nil
+}
+
+func stringsOf(v any) []string {
+	var all []string
+	list, _ := v.([]any)
+	for _, item := range list {
+		if s, ok := item.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func describeAssetBundleImportJob(r *request) (any, error) {

@@ -56,7 +56,7 @@ func (x *exporting) start(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(batch) == mostPerBundle || len(batch) > 0 && batch[0].Region != e.Region {
+		if len(batch) == mostPerBundle || len(batch) > 0 && !together(batch[0], e.Asset) {
 			if full, err := x.startBatch(ctx, batch); full || err != nil {
 				return err
 			}
@@ -66,6 +66,12 @@ func (x *exporting) start(ctx context.Context) error {
 	}
 	_, err := x.startBatch(ctx, batch)
 	return err
+}
+
+// together tells whether two assets may be in one bundle. VPC connections are in bundles of their own, since their import needs to be told
+// the new account's network, and without that nothing of their bundle is imported.
+func together(a, b closing.Asset) bool {
+	return a.Region == b.Region && (a.Kind == kindVPCConnection) == (b.Kind == kindVPCConnection)
 }
 
 // startBatch makes a job of the next assets and starts it.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,44 @@ type Restored struct {
 	Failed   []closing.Unsaved    // could not be saved
 }
 
+// Connection is where a VPC connection leads in the account that it is restored into.
+type Connection struct {
+	ID             string
+	Subnets        []string
+	SecurityGroups []string
+	Role           string // ARN; "" for the one of the bundle, which must then be there
+}
+
+// ParseConnection reads "ID=subnet-1,subnet-2,sg-1,arn:aws:iam::ACCOUNT:role/NAME".
+func ParseConnection(text string) (Connection, error) {
+	id, where, _ := strings.Cut(text, "=")
+	c := Connection{ID: id}
+	for part := range strings.SplitSeq(where, ",") {
+		switch {
+		case strings.HasPrefix(part, "subnet-"):
+			c.Subnets = append(c.Subnets, part)
+		case strings.HasPrefix(part, "sg-"):
+			c.SecurityGroups = append(c.SecurityGroups, part)
+		case strings.HasPrefix(part, "arn:") && c.Role == "":
+			c.Role = part
+		default:
+			return c, fmt.Errorf("%q is neither a subnet nor a security group nor the ARN of a role", part)
+		}
+	}
+	if id == "" || len(c.Subnets) == 0 || len(c.SecurityGroups) == 0 {
+		return c, fmt.Errorf("%q names no VPC connection with its subnets and security groups", text)
+	}
+	return c, nil
+}
+
+// Restoring is what a restore is asked to do.
+type Restoring struct {
+	Account     string
+	Region      string // the one to restore; "" for all, each bundle into the region that it is of
+	Connections []Connection
+	Tell        func(string) // of each bundle that came in
+}
+
 // CommittedManifest reads the manifest that a run's commit names, and that it is the very one.
 func CommittedManifest(ctx context.Context, folder *record.Folder) (closing.Manifest, error) {
 	commit, err := folder.Commit(ctx)
@@ -53,10 +92,9 @@ func CommittedManifest(ctx context.Context, folder *record.Folder) (closing.Mani
 	return m, nil
 }
 
-// Restore imports the bundles of a manifest into a QuickSight account, each into the region that it is of; region limits it to one.
-// What refers to another bundle's assets may be refused before those are there: refused bundles are tried again as long as others
+// Restore imports the bundles of a manifest into a QuickSight account. What refers to another bundle's assets may be refused before those are there: refused bundles are tried again as long as others
 // come in. Nothing that is there is deleted; an asset with the same id is replaced.
-func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, target aws.Config, account, region string, tell func(string)) (Restored, error) {
+func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, target aws.Config, ask Restoring) (Restored, error) {
 	out := Restored{Lost: m.Impossible}
 	var waiting []closing.Saved
 	for s, err := range record.List[closing.Saved](ctx, folder, m.Objects) {
@@ -65,13 +103,17 @@ func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, tar
 			return out, err
 		case path.Ext(s.Name) != bundleExtension:
 			out.Manual = append(out.Manual, s)
-		case region == "" || s.Region == region:
+		case ask.Region == "" || s.Region == ask.Region:
 			waiting = append(waiting, s)
 		}
 	}
+	connections := map[string][]string{} // ids, by bundle
 	for b, err := range record.List[closing.Backup](ctx, folder, m.Backups) {
 		if err != nil {
 			return out, err
+		}
+		if b.Kind == kindVPCConnection && b.As == closing.InBundle {
+			connections[b.Object] = append(connections[b.Object], idParts(b.ARN)[0])
 		}
 		if b.As == closing.NotSaved {
 			out.Failed = append(out.Failed, closing.Unsaved{ARN: b.ARN, Code: b.Code, Message: b.Message})
@@ -81,17 +123,20 @@ func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, tar
 		var refused []closing.Saved
 		out.Refused = nil
 		for _, s := range waiting {
-			why, err := importBundle(ctx, folder, s, target, account, pass)
+			why, err := importBundle(ctx, folder, s, target, ask, connections[s.Name], pass)
 			if err != nil {
 				return out, err
 			}
 			if why != "" {
 				refused = append(refused, s)
+				if ids := connections[s.Name]; len(ids) > 0 {
+					why += "; name the new account's network with --vpc-connection " + strings.Join(ids, "=…, ") + "=SUBNET,…,SECURITY-GROUP,…,ROLE-ARN"
+				}
 				out.Refused = append(out.Refused, closing.Unsaved{ARN: s.Name, Code: "FAILED", Message: why})
 				continue
 			}
 			out.Imported = append(out.Imported, s)
-			tell(fmt.Sprintf("imported %s: %d assets into %s", s.Name, s.N, s.Region))
+			ask.Tell(fmt.Sprintf("imported %s: %d assets into %s", s.Name, s.N, s.Region))
 		}
 		if len(refused) == len(waiting) {
 			return out, nil
@@ -102,7 +147,8 @@ func Restore(ctx context.Context, folder *record.Folder, m closing.Manifest, tar
 }
 
 // importBundle imports one bundle and waits for the end of the job; refused is why it failed.
-func importBundle(ctx context.Context, folder *record.Folder, s closing.Saved, target aws.Config, account string, pass int) (refused string, err error) {
+func importBundle(ctx context.Context, folder *record.Folder, s closing.Saved, target aws.Config, ask Restoring, connections []string, pass int) (refused string, err error) {
+	account := ask.Account
 	bundle, err := verified(ctx, folder, s)
 	if err != nil {
 		return "", err
@@ -111,6 +157,7 @@ func importBundle(ctx context.Context, folder *record.Folder, s closing.Saved, t
 	id := fmt.Sprintf("restore-%s-%d", strings.TrimSuffix(path.Base(s.Name), bundleExtension), pass)
 	_, err = api.StartAssetBundleImportJob(ctx, &quicksight.StartAssetBundleImportJobInput{
 		AwsAccountId: &account, AssetBundleImportJobId: &id, AssetBundleImportSource: &types.AssetBundleImportSource{Body: bundle},
+		OverrideParameters: ask.overrides(connections),
 	})
 	if r := refusalOf(err); err != nil && r.code != "ConflictException" { // an interrupted restore has started it
 		return "", fmt.Errorf("import %s into %s: %w", s.Name, s.Region, err)
@@ -135,6 +182,26 @@ func importBundle(ctx context.Context, folder *record.Folder, s closing.Saved, t
 			}
 		}
 	}
+}
+
+// overrides are where the VPC connections of a bundle lead; nil where nobody has said so. In the account that they are of they can lead
+// where they did.
+func (r Restoring) overrides(connections []string) *types.AssetBundleImportJobOverrideParameters {
+	var overrides []types.AssetBundleImportJobVPCConnectionOverrideParameters
+	for _, c := range r.Connections {
+		if !slices.Contains(connections, c.ID) {
+			continue
+		}
+		o := types.AssetBundleImportJobVPCConnectionOverrideParameters{VPCConnectionId: &c.ID, SubnetIds: c.Subnets, SecurityGroupIds: c.SecurityGroups}
+		if c.Role != "" {
+			o.RoleArn = &c.Role
+		}
+		overrides = append(overrides, o)
+	}
+	if overrides == nil {
+		return nil
+	}
+	return &types.AssetBundleImportJobOverrideParameters{VPCConnections: overrides}
 }
 
 // verified reads a bundle and holds it against the manifest.

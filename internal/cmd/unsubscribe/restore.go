@@ -15,9 +15,10 @@ import (
 // restoreCommand is unsubscribe restore.
 type restoreCommand struct {
 	credentials
-	From    string `required:"" help:"The closing folder: s3://BUCKET/closings/ACCOUNT/RUN" placeholder:"FOLDER"`
-	Account string `required:"" help:"The new QuickSight account: the one of these credentials." placeholder:"ID"`
-	Only    string `help:"Restore this region alone; default: each bundle into the region that it is of." placeholder:"REGION"`
+	From    string   `required:"" help:"The closing folder: s3://BUCKET/closings/ACCOUNT/RUN" placeholder:"FOLDER"`
+	Account string   `required:"" help:"The new QuickSight account: the one of these credentials." placeholder:"ID"`
+	VPC     []string `name:"vpc-connection" sep:"none" help:"Where a VPC connection leads in the new account: ID=SUBNET,…,SECURITY-GROUP,…,ROLE-ARN. Once for each." placeholder:"ID=…"`
+	Only    string   `help:"Restore this region alone; default: each bundle into the region that it is of." placeholder:"REGION"`
 }
 
 // Run imports what was saved, and says what does not come back.
@@ -46,7 +47,15 @@ func (c *restoreCommand) Run(s *surroundings) error {
 	if err != nil {
 		return hinted(err)
 	}
-	restored, err := step.Restore(s.ctx, folder, manifest, cfg, account, c.Only, func(line string) { fmt.Fprintln(s.stderr, line) })
+	ask := step.Restoring{Account: account, Region: c.Only, Tell: func(line string) { fmt.Fprintln(s.stderr, line) }}
+	for _, text := range c.VPC {
+		connection, err := step.ParseConnection(text)
+		if err != nil {
+			return &failure{exitUsage, fmt.Errorf("--vpc-connection: %w", err)}
+		}
+		ask.Connections = append(ask.Connections, connection)
+	}
+	restored, err := step.Restore(s.ctx, folder, manifest, cfg, ask)
 	if err != nil {
 		return hinted(err)
 	}
