@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Consequence is something that closing an account brings with it, which people should know before they decide, and may have to act on
@@ -45,10 +46,18 @@ func (c *consequences) say(about string, do []string, format string, args ...any
 func (c *consequences) users(m Material, o Observed) {
 	roles := m.roles()
 	for _, role := range slices.Sorted(maps.Keys(roles)) {
-		c.say("users", nil, "%d users with the role %s lose their access", roles[role], cmp.Or(role, "unknown"))
+		c.say("users", nil, "with the role %s, and without access from then on: %d", cmp.Or(role, "unknown"), roles[role])
 	}
+	var idle []string
 	for _, u := range o.Uses {
+		if u.Events == 0 && u.Refused == "" {
+			idle = append(idle, u.Region)
+			continue
+		}
 		c.say("users", nil, "%s", u)
+	}
+	if idle != nil {
+		c.say("users", nil, "CloudTrail knows of no use of QuickSight in %s in the last %d days", strings.Join(idle, ", "), o.Uses[0].Days)
 	}
 }
 
@@ -68,17 +77,25 @@ func (c *consequences) openings(m Material, o Observed) {
 	for _, s := range o.Sharing {
 		c.say("sharing", nil, "%s", s)
 	}
+	var none []string
 	for _, u := range o.Uses {
-		if text := u.Embedding(); text != "" {
-			c.say("embedding", nil, "%s", text)
+		switch {
+		case u.Refused != "": // said of its users already
+		case u.Embeds == 0 && !u.More:
+			none = append(none, u.Region)
+		default:
+			c.say("embedding", nil, "%s", u.embedding())
 		}
+	}
+	if none != nil {
+		c.say("embedding", nil, "CloudTrail knows of nothing that was embedded from %s in the last %d days", strings.Join(none, ", "), o.Uses[0].Days)
 	}
 	c.say("embedding", nil, "whatever application embeds any of the %d dashboards shows errors from then on; no call lists such applications", dashboards)
 }
 
 func (c *consequences) data(m Material, o Observed) {
 	if sets := m.Count("dataset"); sets > 0 {
-		c.say("data", nil, "%d of %d datasets have their rows in SPICE: those are lost, and %d refresh schedules end; exports hold definitions, not rows",
+		c.say("data", nil, "datasets whose rows are in SPICE, and are lost: %d of %d; refresh schedules that end: %d. Exports hold definitions, not rows",
 			o.InSpice, sets, m.Count("refresh-schedule"))
 	}
 }

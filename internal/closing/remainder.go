@@ -46,7 +46,7 @@ func (r Remainder) What() string {
 	if more := r.N - len(names); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s remains: %s. %s", r.Kind, text, r.Why())
+	return fmt.Sprintf("%s remains: %s (%s)", r.Kind, text, r.Why())
 }
 
 // Why says why this workflow leaves such a thing.

@@ -36,11 +36,8 @@ const MaxNamed = 10
 
 // String is the use in words.
 func (u Use) String() string {
-	switch {
-	case u.Refused != "":
-		return fmt.Sprintf("whether anybody used QuickSight in %s lately is not known: CloudTrail answers %s", u.Region, u.Refused)
-	case u.Events == 0:
-		return fmt.Sprintf("CloudTrail knows of no use of QuickSight in %s in the last %d days", u.Region, u.Days)
+	if u.Refused != "" {
+		return fmt.Sprintf("whether anybody used QuickSight in %s lately, or embedded anything from it, is not known: CloudTrail answers %s", u.Region, u.Refused)
 	}
 	text := fmt.Sprintf("QuickSight in %s was last used on %s: %s by %s; %s events in %d days", u.Region, u.Last.Format(time.DateOnly), u.Name, u.By, u.atLeast(u.Events), u.Days)
 	names := make([]string, 0, len(u.Latest))
@@ -50,17 +47,12 @@ func (u Use) String() string {
 	return fmt.Sprintf("%s; active: %s", text, u.named(u.Users, names))
 }
 
-// Embedding is what the events say of embedded dashboards; "" where CloudTrail was not readable.
-func (u Use) Embedding() string {
-	switch {
-	case u.Refused != "":
-		return ""
-	case u.Embeds == 0 && u.More:
+// embedding is what the events say of embedded dashboards.
+func (u Use) embedding() string {
+	if u.Embeds == 0 {
 		return fmt.Sprintf("among the %d events of %s that were read, none embeds anything", u.Events, u.Region)
-	case u.Embeds == 0:
-		return fmt.Sprintf("CloudTrail knows of nothing that was embedded from %s in the last %d days", u.Region, u.Days)
 	}
-	text := fmt.Sprintf("applications made %s URLs in %d days to embed QuickSight from %s, the last on %s", u.atLeast(u.Embeds), u.Days, u.Region, u.LastEmbed.Format(time.DateOnly))
+	text := fmt.Sprintf("URLs that applications had made in %d days, to embed QuickSight from %s: %s, the last on %s", u.Days, u.Region, u.atLeast(u.Embeds), u.LastEmbed.Format(time.DateOnly))
 	if len(u.Embedded) > 0 {
 		text += ", for " + strings.Join(u.Embedded, ", ")
 	}

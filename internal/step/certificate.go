@@ -19,7 +19,7 @@ func certificate(r closing.Report) []byte {
 	p.raw(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'"><title>`)
 	p.text("QuickSight closing of " + r.AccountID)
 	p.raw(`</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}` +
-		`table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere;white-space:pre-line}` +
+		`table{border-collapse:collapse;width:100%}td,th{text-align:left;vertical-align:top;padding:.2rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere;white-space:pre-line}th,td:first-child{overflow-wrap:normal}` +
 		`pre{white-space:pre-wrap;background:#f4f4f4;padding:.6rem}@media print{body{margin:0}}</style><main><h1>`)
 	p.text(r.FirstLine)
 	p.raw("</h1>")
@@ -98,6 +98,9 @@ func (p *page) table(title string, head []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
 	}
+	if head != nil {
+		head, rows = withoutEmpty(head, rows)
+	}
 	if title != "" {
 		p.heading(title)
 	}
@@ -124,6 +127,21 @@ func (p *page) table(title string, head []string, rows [][]string) {
 		p.raw("</tr>")
 	}
 	p.raw("</table>")
+}
+
+// withoutEmpty is a table less the columns that no row has anything in.
+func withoutEmpty(head []string, rows [][]string) ([]string, [][]string) {
+	kept := make([][]string, len(rows)+1)
+	for column, title := range head {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[column] != "" }) {
+			continue
+		}
+		kept[0] = append(kept[0], title)
+		for i, row := range rows {
+			kept[i+1] = append(kept[i+1], row[column])
+		}
+	}
+	return kept[0], kept[1:]
 }
 
 // plan is what was to be destroyed, in numbers; the whole plan is in the record, under its digest.
