@@ -24,6 +24,7 @@ const (
 	json11
 	query
 	ec2Query
+	restXML
 	s3XML
 )
 

@@ -49,7 +49,7 @@ func writeError(p protocol, e *APIError, requestID string) reply {
 		}
 		out.header.Set("Content-Type", p.contentType())
 		out.body, _ = json.Marshal(members)
-	case query:
+	case query, restXML:
 		out.header.Set("Content-Type", "text/xml")
 		fault := "Sender"
 		if out.status >= 500 {
@@ -80,7 +80,7 @@ func (p protocol) missing(member string) *APIError {
 	switch p {
 	case ec2Query:
 		return apiError("MissingParameter", "The request must contain the parameter %s", member)
-	case query:
+	case query, restXML:
 		return apiError("ValidationError", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", lowerFirst(member))
 	case restJSON:
 		return apiError("InvalidParameterValueException", "1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", lowerFirst(member))
@@ -95,7 +95,7 @@ func (p protocol) badCredentials() *APIError {
 	switch p {
 	case ec2Query:
 		return &APIError{Code: "AuthFailure", Message: "AWS was not able to validate the provided access credentials", Status: 401}
-	case query:
+	case query, restXML:
 		return &APIError{Code: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: 403}
 	case s3XML:
 		return &APIError{Code: "InvalidAccessKeyId", Message: "The AWS Access Key Id you provided does not exist in our records.", Status: 403}
@@ -116,7 +116,7 @@ func (p protocol) denied(message string) *APIError {
 	switch p {
 	case ec2Query:
 		return &APIError{Code: "UnauthorizedOperation", Message: "You are not authorized to perform this operation. " + message, Status: 403}
-	case query, s3XML:
+	case query, restXML, s3XML:
 		return &APIError{Code: "AccessDenied", Message: message, Status: 403}
 	}
 	return &APIError{Code: "AccessDeniedException", Message: message, Status: p.forbidden()}

@@ -1,10 +1,8 @@
 package emulator
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -123,6 +121,9 @@ func defineWorkloadServices() map[string]workloadService {
 		"ListFirewallRuleGroupAssociations":      resolver("FirewallRuleGroupAssociations", "VpcId"),
 		"ListResolverQueryLogConfigAssociations": resolver("ResolverQueryLogConfigAssociations", "ResourceId"),
 	}, "ListResolverEndpoints", "ListResolverRuleAssociations", "ListFirewallRuleGroupAssociations", "ListResolverQueryLogConfigAssociations")
+	define(service{name: "route53", protocol: restXML, xmlns: "https://route53.amazonaws.com/doc/2013-04-01/"}, map[string]op{
+		"ListHostedZonesByVPC": at("GET /2013-04-01/hostedzonesbyvpc", op{required: []string{"Vpcid", "Vpcregion"}, run: listHostedZones}),
+	}, "ListHostedZonesByVPC")
 	define(service{name: "network-firewall", protocol: json10, target: "NetworkFirewall_20201112"}, map[string]op{
 		"ListFirewalls": listing("Firewalls", "NextToken", func(r *request, w *Workload) any {
 			return map[string]any{"FirewallName": w.ID, "FirewallArn": workloadARN(r, "firewall", w.ID)}
@@ -201,6 +202,9 @@ func (r *request) workloadsOnPage(token string) ([]*Workload, string, error) {
 	for _, w := range r.acct().Workloads {
 		// A cluster holds the service of its own name alone.
 		own := r.operation == w.Kind || r.operation == "ListServices" && strings.HasSuffix(r.str("cluster"), "/"+w.ID)
+		if asked := r.str("Vpcid"); asked != "" { // Route 53 is asked for one VPC, of whatever region
+			own = own && w.VPC == asked
+		}
 		if w.Service == r.service.name && w.Region == r.region && own {
 			all = append(all, w)
 		}
@@ -244,6 +248,46 @@ func identityProvider(w *Workload) string {
 	return "SERVICE_MANAGED"
 }
 
+// xmlHostedZones is an answer of Route 53.
+type xmlHostedZones struct {
+	XMLName   xml.Name        `xml:"ListHostedZonesByVPCResponse"`
+	Namespace string          `xml:"xmlns,attr"`
+	Zones     []xmlHostedZone `xml:"HostedZoneSummaries>HostedZoneSummary"`
+	MaxItems  int             `xml:"MaxItems"`
+	Next      string          `xml:"NextToken,omitempty"`
+}
+
+type xmlHostedZone struct {
+	ID      string `xml:"HostedZoneId"`
+	Name    string `xml:"Name"`
+	Account string `xml:"Owner>OwningAccount,omitempty"`
+	Service string `xml:"Owner>OwningService,omitempty"`
+}
+
+// listHostedZones shows the private hosted zones of one VPC. A workload's state is the service that owns the zone, if one does.
+// https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListHostedZonesByVPC.html
+func listHostedZones(r *request) (any, error) {
+	items, next, err := r.workloadsOnPage(r.str("Nexttoken"))
+	if err != nil {
+		return nil, err
+	}
+	out := xmlHostedZones{Namespace: r.service.xmlns, MaxItems: 100, Next: next}
+	for _, w := range items {
+		zone := xmlHostedZone{ID: w.ID, Name: "corp.example.com.", Account: r.account}
+		if w.State != "" {
+			zone.Account, zone.Service = "", w.State
+		}
+		out.Zones = append(out.Zones, zone)
+	}
+	return xmlReply(out)
+}
+
+// xmlReply is an answer in XML.
+func xmlReply(out any) (any, error) {
+	text, err := xml.Marshal(out)
+	return reply{body: text, header: http.Header{"Content-Type": {"text/xml"}}}, err
+}
+
 // xmlDBInstances is an answer of RDS, whose lists name their elements.
 type xmlDBInstances struct {
 	XMLName   xml.Name        `xml:"DescribeDBInstancesResponse"`
@@ -273,9 +317,5 @@ func describeDBInstances(r *request) (any, error) {
 		}
 		out.Instances = append(out.Instances, instance)
 	}
-	var text bytes.Buffer
-	if err := xml.NewEncoder(&text).Encode(out); err != nil {
-		return nil, errors.New("encoding the instances: " + err.Error())
-	}
-	return reply{body: text.Bytes(), header: http.Header{"Content-Type": {"text/xml"}}}, nil
+	return xmlReply(out)
 }

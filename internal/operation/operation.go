@@ -113,7 +113,7 @@ var table = build(
 	reads("pca-connector-ad", "ListConnectors"), reads("ssm", "ListAssociations DescribeAssociation"), reads("lambda", "ListFunctions"),
 	reads("ecs", "ListClusters ListServices DescribeServices"), reads("network-firewall", "ListFirewalls DescribeFirewall"),
 	reads("route53resolver", "ListResolverEndpoints ListResolverRuleAssociations ListFirewallRuleGroupAssociations ListResolverQueryLogConfigAssociations"),
-	reads("vpc-lattice", "ListServiceNetworkVpcAssociations ListResourceGateways"), reads("ram", "ListResources"),
+	reads("route53", "ListHostedZonesByVPC"), reads("vpc-lattice", "ListServiceNetworkVpcAssociations ListResourceGateways"), reads("ram", "ListResources"),
 	writes("ec2", "VpcEndpointId", "DeleteVpcEndpoints"),
 	writes("ec2", "NatGatewayId", "DeleteNatGateway"),
 	writes("ec2", "EgressOnlyInternetGatewayId", "DeleteEgressOnlyInternetGateway"),

@@ -34,7 +34,9 @@ type question struct {
 	target    string // AWS JSON: what stands before the operation in X-Amz-Target
 	version   string // AWS JSON; "" is 1.1
 	form      url.Values
-	in        any // AWS JSON and REST: the body; nil for none
+	in        any  // AWS JSON and REST: the body; nil for none
+	xml       bool // REST: the answer is XML
+	global    bool // the service has one endpoint for all regions
 }
 
 // errNowhere is a service that has no endpoint in a region, and therefore nothing in it.
@@ -51,6 +53,9 @@ func ask(ctx context.Context, target aws.Config, region string, q question, out 
 		}
 	}
 	endpoint := "https://" + service + "." + region + "." + domainOf(region)
+	if q.global {
+		endpoint, region = globalEndpoint(service, region)
+	}
 	if target.BaseEndpoint != nil {
 		endpoint = *target.BaseEndpoint
 	}
@@ -92,7 +97,7 @@ func ask(ctx context.Context, target aws.Config, region string, q question, out 
 		return refusedAnswer(answer, text)
 	}
 	decode := json.Unmarshal
-	if q.form != nil {
+	if q.form != nil || q.xml {
 		decode = xml.Unmarshal
 	}
 	if err := decode(text, out); err != nil {
@@ -123,6 +128,19 @@ func refusedAnswer(answer *http.Response, text []byte) error {
 			Response: &smithyhttp.Response{Response: answer},
 			Err:      &smithy.GenericAPIError{Code: code[strings.LastIndex(code, "#")+1:], Message: body.Message, Fault: fault},
 		},
+	}
+}
+
+// globalEndpoint is the one endpoint that a global service has in the partition of a region, and the region to sign for.
+// https://docs.aws.amazon.com/general/latest/gr/r53.html
+func globalEndpoint(service, region string) (endpoint, signing string) {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "https://" + service + ".amazonaws.com.cn", "cn-northwest-1"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "https://" + service + ".us-gov.amazonaws.com", "us-gov-west-1"
+	default:
+		return "https://" + service + ".amazonaws.com", "us-east-1"
 	}
 }
 

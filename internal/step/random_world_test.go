@@ -268,7 +268,7 @@ func (w *randomWorld) foreign(n *emulator.Network, vpc string, directories []str
 	case 10:
 		w.account.Workloads = append(w.account.Workloads, &emulator.Workload{Service: "ram", ID: subnet})
 	case 11:
-		services := []string{"lambda", "ecs", "route53resolver", "network-firewall", "vpc-lattice"}
+		services := []string{"lambda", "ecs", "route53resolver", "network-firewall", "vpc-lattice", "route53"}
 		w.account.Workloads = append(w.account.Workloads, &emulator.Workload{Service: services[w.IntN(len(services))], ID: "it", VPC: vpc, Subnets: []string{subnet}})
 	case 12, 13:
 		services := []string{"workspaces", "fsx", "rds", "workmail", "connect", "transfer", "pca-connector-ad", "ssm"}

@@ -67,6 +67,7 @@ func TestClassifyFindsForeignWorkloads(t *testing.T) {
 		{"a Resolver rule", workloadInVPC("route53resolver", "ListResolverRuleAssociations"), "it", "configured for it"},
 		{"a DNS firewall", workloadInVPC("route53resolver", "ListFirewallRuleGroupAssociations"), "it", "configured for it"},
 		{"a query log", workloadInVPC("route53resolver", "ListResolverQueryLogConfigAssociations"), "it", "configured for it"},
+		{"a private hosted zone", workloadInVPC("route53", ""), "it", "configured for it"},
 		{"a network firewall", workloadInVPC("network-firewall", ""), "it", "configured for it"},
 		{"a service network", workloadInVPC("vpc-lattice", ""), "it", "configured for it"},
 		{"a resource gateway", workloadInVPC("vpc-lattice", "ListResourceGateways"), "it", "configured for it"},

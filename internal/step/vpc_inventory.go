@@ -216,7 +216,7 @@ func (n *network) readInside(ctx context.Context, target aws.Config, vpcs []stri
 	if err := n.readAll(ctx, reads); err != nil {
 		return err
 	}
-	if err := n.readWorkloads(ctx, target, vpcUsers); err != nil {
+	if err := n.readWorkloads(ctx, target, vpcUsers, vpcs...); err != nil {
 		return err
 	}
 	return n.readAll(ctx, n.readsBehind(api, vpcs))

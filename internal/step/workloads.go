@@ -33,6 +33,7 @@ type lookup struct {
 type interview struct {
 	target aws.Config
 	region string
+	vpcs   []string // the VPCs that are asked about, for services that want to know
 	found  func(workload)
 }
 
@@ -249,6 +250,7 @@ var vpcUsers = []lookup{
 	{[]string{"route53resolver:ListResolverQueryLogConfigAssociations"}, func(ctx context.Context, a interview) error {
 		return resolver(ctx, a, "ListResolverQueryLogConfigAssociations", "Resolver query log association")
 	}},
+	{[]string{"route53:ListHostedZonesByVPC"}, findHostedZones},
 	{[]string{"network-firewall:ListFirewalls", "network-firewall:DescribeFirewall"}, func(ctx context.Context, a interview) error {
 		return eachPage(func(token string) (string, error) {
 			var out struct {
@@ -293,6 +295,38 @@ var vpcUsers = []lookup{
 			return out.NextToken, err
 		})
 	}},
+}
+
+// findHostedZones finds private hosted zones that answer in VPCs. Those of interface endpoints go with the endpoints.
+func findHostedZones(ctx context.Context, a interview) error {
+	for _, vpc := range a.vpcs {
+		err := eachPage(func(token string) (string, error) {
+			query := url.Values{"vpcid": {vpc}, "vpcregion": {a.region}}
+			if token != "" {
+				query.Set("nexttoken", token)
+			}
+			var out struct {
+				Zones []struct {
+					ID      string `xml:"HostedZoneId"`
+					Service string `xml:"Owner>OwningService"`
+				} `xml:"HostedZoneSummaries>HostedZoneSummary"`
+				NextToken string
+			}
+			err := a.ask(ctx, question{
+				operation: "route53:ListHostedZonesByVPC", method: "GET", path: "/2013-04-01/hostedzonesbyvpc?" + query.Encode(), xml: true, global: true,
+			}, &out)
+			for _, z := range out.Zones {
+				if z.Service != "vpce.amazonaws.com" {
+					a.found(workload{Kind: "private hosted zone", ID: z.ID, VPC: vpc})
+				}
+			}
+			return out.NextToken, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findECS finds ECS services whose tasks get interfaces in subnets, when there are tasks.
@@ -410,14 +444,14 @@ func tokenQuery(name, token string) string {
 func lastPart(arn string) string { return arn[strings.LastIndex(arn, "/")+1:] }
 
 // readWorkloads asks what other services keep in the region.
-func (n *network) readWorkloads(ctx context.Context, target aws.Config, lookups []lookup) error {
+func (n *network) readWorkloads(ctx context.Context, target aws.Config, lookups []lookup, vpcs ...string) error {
 	found := make([][]workload, len(lookups)) // a list for each, as they may run side by side
 	numbers := make([]int, len(lookups))
 	for i := range numbers {
 		numbers[i] = i
 	}
 	err := clock.Each(ctx, 4, numbers, func(ctx context.Context, i int) error {
-		err := lookups[i].find(ctx, interview{target, n.Region, func(w workload) { found[i] = append(found[i], w) }})
+		err := lookups[i].find(ctx, interview{target, n.Region, vpcs, func(w workload) { found[i] = append(found[i], w) }})
 		if err != nil && !errors.Is(err, errNowhere) {
 			return unreadable(err, strings.Join(lookups[i].operations, " or "), n.Region)
 		}
