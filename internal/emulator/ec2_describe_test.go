@@ -252,7 +252,7 @@ func TestMalformedRequests(t *testing.T) {
 		{`DetachVpnGateway {"VpnGatewayId": "vgw-1", "VpcId": "vpc-2"}`, "InvalidVpnGatewayAttachment.NotFound", "vgw-1"},
 		{`RevokeSecurityGroupIngress {"GroupId": "sg-1"}`, "MissingParameter", "ipPermissions"},
 		{`DescribeDirectories {"DirectoryIds": ["d-9999999999"]}`, "EntityDoesNotExistException", "d-9999999999"},
-		{`DescribeDirectories {"DirectoryIds": ["vpc-1"]}`, "InvalidParameterException", "vpc-1"},
+		{`DescribeDirectories {"DirectoryIds": ["vpc-1"]}`, "ValidationException", "vpc-1"},
 		{`DescribeDirectories {"NextToken": "x"}`, "InvalidNextTokenException", "NextToken"},
 		{`DeleteDirectory {"DirectoryId": "d-9999999999"}`, "EntityDoesNotExistException", "d-9999999999"},
 		{`DescribeTrusts {"DirectoryId": "d-0123456789"}`, "UnsupportedOperationException", "SimpleAD"},
