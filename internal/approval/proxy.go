@@ -154,9 +154,14 @@ func ServeWeb(ctx context.Context, site Site, folder, execution string, open fun
 	defer server.Close() //nolint:errcheck // nobody is left to hear of it
 	select {
 	case verdict := <-proxy.decided:
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		// Once the answer is out. A browser's spare connection, over which nothing has come, is waited for as if something would: Shutdown
+		// gives it up after five seconds. What is left then must not turn a decision into an error.
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return verdict, server.Shutdown(ending) // once the answer is out
+		if err := server.Shutdown(ending); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return verdict, fmt.Errorf("end the page: %w", err)
+		}
+		return verdict, nil
 	case err := <-failed:
 		return "", fmt.Errorf("serve the page: %w", err)
 	case <-ctx.Done():

@@ -1,10 +1,13 @@
 package replay
 
 import (
+	"bufio"
 	"cmp"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -125,5 +128,52 @@ func TestBrowserShowsEveryState(t *testing.T) { //nolint:paralleltest // one bro
 			}
 			c.screenshot(name + map[int]string{375: "-phone", 1000: ""}[width])
 		}
+	}
+}
+
+// Ensure that the story which the README has people decide on waits at its gate for a browser, and goes on with what is decided there.
+func TestReplayDecidedInBrowser(t *testing.T) { //nolint:paralleltest // one browser at a time
+	if testing.Short() {
+		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
+	}
+	make, err := exec.LookPath("make")
+	if err != nil {
+		t.Skip("make is not installed")
+	}
+	for _, tt := range []struct {
+		verdict, field, value string
+		says, then            string
+	}{
+		{"approve", "name", "acme-early", "1 of 1 approvals", "outcome       CLOSED"},
+		{"reject", "reason", "still in use", "Rejected. Nothing is deleted.", "outcome       REJECTED"},
+	} {
+		t.Run(tt.verdict, func(t *testing.T) {
+			c := newChromium(t)
+			cmd := exec.CommandContext(t.Context(), make, "-s", "-C", "../..", "replay", "EVENT=early-adopter", "APPROVE=web", "BUILD="+t.TempDir())
+			cmd.Env = append(os.Environ(), "CI=1", "NO_COLOR=1")
+			said, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			cmd.Stdout = &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(said)
+			var told []string
+			for lines.Scan() {
+				told = append(told, lines.Text())
+				if _, at, waits := strings.Cut(lines.Text(), "decide at "); waits {
+					c.open(at, 1000)
+					c.send(tt.verdict, tt.field, tt.value, 1)
+					c.says(tt.says)
+					c.screenshot("replay-" + tt.verdict)
+				}
+			}
+			if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), tt.then) {
+				t.Errorf("%v: it said:\n%s\n%s", err, strings.Join(told, "\n"), out.String())
+			}
+		})
 	}
 }
