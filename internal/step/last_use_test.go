@@ -1,11 +1,14 @@
 package step
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
 )
@@ -53,4 +56,40 @@ func at(text string) time.Time {
 		panic(err)
 	}
 	return moment
+}
+
+// Ensure that a region with more events than may be read is read in 200 pages, at most two a second, and that every number is then "at least".
+func TestLastUseHasALimit(t *testing.T) {
+	t.Parallel()
+	const perPage = 2
+	var trail []string
+	first := at("2026-02-01T09:00:00Z")
+	for i := range perPage*usePages + 1 {
+		trail = append(trail, fmt.Sprintf(`{"time": %q, "name": "GetDashboard", "username": "ana@example.com", "region": "us-east-1"}`, first.Add(time.Duration(i)*time.Minute).Format(time.RFC3339)))
+	}
+	for _, test := range []struct {
+		events int
+		more   bool
+	}{{perPage * usePages, false}, {perPage*usePages + 1, true}} {
+		l := newReading(t, `"quickSight": {}, "trail": [`+strings.Join(trail[:test.events], ",")+`]`, emulator.Options{PageSize: perPage})
+		target, err := l.Target(t.Context(), Access{Account: readingTarget, Role: RoleRead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pace(&target)
+		ctx := clock.Virtual(t.Context(), l.start, time.Hour)
+		u := use{Use: closing.Use{Region: "us-east-1"}}
+		if err := u.read(ctx, inventoryTask{Target: target, Request: closing.Request{AccountID: readingTarget}}); err != nil {
+			t.Fatal(err)
+		}
+		if u.Events != perPage*usePages || u.More != test.more || strings.Contains(u.String(), "at least") != test.more {
+			t.Errorf("of %d events: %s", test.events, u)
+		}
+		if n := l.calls("cloudtrail:LookupEvents"); n != usePages {
+			t.Errorf("%d pages are read, want %d", n, usePages)
+		}
+		if least := time.Duration(usePages-1) * time.Second / 2; clock.Elapsed(ctx) < least {
+			t.Errorf("%d pages are read in %s, want at least %s: two a second", usePages, clock.Elapsed(ctx), least)
+		}
+	}
 }
