@@ -174,7 +174,7 @@ func (r Resource) String() string {
 type NotReadable struct {
 	Kind   string `json:"kind"`
 	Region string `json:"region"`
-	Reason string `json:"reason"` // the service's error code, or the edition's limit: stable words
+	Reason string `json:"reason"` // stable words, and the service's error code
 }
 
 // Observed is shown to the approver and never hashed: it changes by itself.

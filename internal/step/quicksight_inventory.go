@@ -203,8 +203,8 @@ func connection(region string, c types.VPCConnectionSummary) closing.VPCConnecti
 	return out
 }
 
-// list fills a listing. A refusal that says something about the account or the region is part of what was found; one that IAM
-// makes is an error, since the role should be allowed; and no answer at all is an error that is worth a retry.
+// list fills a listing. A refusal is part of what was found: whoever approves is told what cannot be read, and why. Where a VPC connection
+// may not be read it is an error, since it must be deleted first; and no answer at all is an error that is worth a retry.
 func (l *listing) list(ctx context.Context, target aws.Config, account string, assets *record.Sorter[closing.Asset]) error {
 	api := quickSightIn(target, l.Region)
 	for _, k := range allKinds {
@@ -222,10 +222,13 @@ func (l *listing) list(ctx context.Context, target aws.Config, account string, a
 			if k.scope != ofNamespace && k.scope != ofDataset {
 				return unreadable(err, "quicksight:"+k.call, l.Region)
 			} // what it is listed for is gone since: nothing is left to list
-		case deniedByIdentity, otherwise:
+		case otherwise:
 			return unreadable(err, "quicksight:"+k.call, l.Region)
 		default:
-			fresh = listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, Refused: r.code, Closed: r.kind == deniedByOrganization || r.kind == regionDisabled}
+			if r.kind == deniedByIdentity && k.kind == kindVPCConnection {
+				return unreadable(err, "quicksight:"+k.call, l.Region)
+			}
+			fresh = listing{Kind: l.Kind, Region: l.Region, Of: l.Of, Read: true, Refused: r.reason(), Closed: r.kind == deniedByOrganization || r.kind == regionDisabled}
 		}
 		*l = fresh
 	}
@@ -271,7 +274,7 @@ func listNamespaces(ctx context.Context, target aws.Config, account, region stri
 	case accepted:
 		return namespaces, "", nil
 	case editionLimit:
-		return nil, r.code, nil
+		return nil, r.reason(), nil
 	default:
 		return nil, "", unreadable(err, "quicksight:ListNamespaces", region)
 	}
@@ -293,7 +296,7 @@ func (inv *inventory) readUsers(ctx context.Context, t inventoryTask, namespace 
 	case accepted:
 		return kept
 	case editionLimit, notFound, notSubscribed: // a namespace that is being deleted has no users to show
-		inv.refused("user of namespace "+namespace, inv.IdentityRegion, r.code)
+		inv.refused("user of namespace "+namespace, inv.IdentityRegion, r.reason())
 		return kept
 	default:
 		return unreadable(err, "quicksight:ListUsers", inv.IdentityRegion)

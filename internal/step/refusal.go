@@ -33,6 +33,9 @@ type refusal struct {
 	region string // for otherIdentityRegion: the one that QuickSight names
 }
 
+// reason is the refusal in stable words.
+func (r refusal) reason() string { return string(r.kind) + ", " + r.code }
+
 // identityRegionText finds the region in QuickSight's refusal. All wordings that were seen share these words: "Operation is being
 // called from endpoint eu-west-2, but your identity region is eu-west-1. Please use the eu-west-1 endpoint."
 var identityRegionText = regexp.MustCompile(`identity region is ([a-z]{2}(?:-[a-z]+)+-[0-9])`)

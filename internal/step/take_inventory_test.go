@@ -457,3 +457,21 @@ func TestTakeInventoryKeepsADirectoryInUse(t *testing.T) {
 		})
 	}
 }
+
+// Ensure that a kind which the role may not list is said to be unreadable, and that VPC connections, which must go first, stop the run.
+func TestTakeInventoryWithoutPermission(t *testing.T) {
+	t.Parallel()
+	l := newReading(t, denying(RoleRead, "quicksight:ListTopics"), emulator.Options{})
+	want := []closing.NotReadable{{Kind: "topic", Region: "every region", Reason: "denied by IAM, AccessDeniedException"}}
+	if diff := cmp.Diff(want, l.plan(plain).Material.NotReadable); diff != "" {
+		t.Errorf("not readable (-want +got):\n%s", diff)
+	}
+	l = newReading(t, denying(RoleRead, "quicksight:ListVPCConnections"), emulator.Options{})
+	if _, err := l.verify(plain); err != nil {
+		t.Fatal(err)
+	}
+	_, err := TakeInventory(l.env)(clock.Virtual(t.Context(), l.start, l.budget), l.in)
+	if closing.CodeOf(err) != closing.MissingPermission || !strings.Contains(err.Error(), "ListVPCConnections") {
+		t.Errorf("got %v, want MissingPermission", err)
+	}
+}

@@ -114,14 +114,6 @@ func TestVerifyCallerConcludesFromNotFoundEverywhere(t *testing.T) {
 
 func TestVerifyCallerRefuses(t *testing.T) {
 	t.Parallel()
-	denying := func(role Role, action string) string {
-		other := RoleClose
-		if role == RoleClose {
-			other = RoleRead
-		}
-		return `"quickSight": {}, "roles": {"` + string(other) + `": {}, "` + string(role) + `": {"policies": [{"Version": "2012-10-17", "Statement": [
-			{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}]}}`
-	}
 	for _, test := range []struct {
 		name, account, request string
 		configure              func(*Config)
@@ -331,4 +323,14 @@ func TestVerifyCallerStopsAtContradictions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// denying is an account of which one role is denied one action.
+func denying(role Role, action string) string {
+	other := RoleClose
+	if role == RoleClose {
+		other = RoleRead
+	}
+	return `"quickSight": {}, "roles": {"` + string(other) + `": {}, "` + string(role) + `": {"policies": [{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "` + action + `", "Resource": "*"}]}]}}`
 }
