@@ -23,9 +23,12 @@ type configuration struct {
 	accountFactoryProduct string
 	sandboxBus            string
 	schedules             []string
+	sweeps                []string
 	reminder              time.Duration
 	waitingAlarm          time.Duration
 	machineTimeout        time.Duration
+	fleetConcurrency      int
+	fleetTolerance        int
 	hubAccount            string
 	notify                []string
 	logRetentionDays      int
@@ -42,6 +45,8 @@ func defaults() configuration {
 		reminder:         24 * time.Hour,
 		waitingAlarm:     72 * time.Hour,
 		machineTimeout:   365 * 24 * time.Hour,
+		fleetConcurrency: 40,
+		fleetTolerance:   10,
 		logRetentionDays: 400,
 		tags:             []string{"project=quicksight-unsubscribe"},
 	}
@@ -60,12 +65,13 @@ func (c *configuration) settings() []setting {
 		{"hubAccount", &c.hubAccount, "account of the hub stack, for the target stack's parameter; empty: to be given when it is deployed"},
 		{"neverClose", &c.NeverClose, "account ids that are always refused"},
 		{"neverCloseUnits", &c.NeverCloseUnits, "ids of organizational units whose accounts, however deep, are always refused; needs managementAccount"},
-		{"managementAccount", &c.ManagementAccount, "the organization's management account, where the organization stack is; none: the organization is not read"},
+		{"managementAccount", &c.ManagementAccount, "the organization's management account, or the one that it has delegated Organizations to, where the organization stack is; none: the organization is not read"},
 		{"decommissionUnits", &c.decommissionUnits, "ids of organizational units: moving an account into one starts its closing"},
 		{"suspendedUnits", &c.suspendedUnits, "names of Control Tower's units: updating an account into one starts its closing"},
 		{"accountFactoryProduct", &c.accountFactoryProduct, "id of Account Factory's product: terminating one starts the closing of the account of that name; needs managementAccount"},
 		{"sandboxBus", &c.sandboxBus, "name of the event bus of Innovation Sandbox on AWS: its requests to clean an account start a closing"},
 		{"schedules", &c.schedules, "plans, and only plans, on a schedule: 222233334444=rate(30 days), or cron(...) without commas"},
+		{"sweeps", &c.sweeps, "who uses QuickSight below a unit, on a schedule: ou-ab12-workload=rate(30 days); needs managementAccount"},
 		{"governedRegions", &c.GovernedRegions, "QuickSight regions in which your organization lets accounts work: that its policies deny another one is no doubt; empty: all"},
 		{"requireStarterEvidence", &c.RequireStarterEvidence, "refuse a run for which nothing shows that its starter may close the account"},
 		{"refuseUnverifiedStarter", &c.RefuseUnverifiedStarter, "refuse a run whose starter CloudTrail does not name within starterWait"},
@@ -85,6 +91,9 @@ func (c *configuration) settings() []setting {
 		{"vpcBudget", &c.VPCBudget, "how long deleting the VPC may take"},
 		{"authorizedApplicationsWait", &c.AuthorizedApplicationsWait, "how long Directory Service may still see authorized applications after the subscription is gone"},
 		{"machineTimeout", &c.machineTimeout, "how long an execution may run, at most a year; checked against the windows and budgets above"},
+		{"fleetCanary", &c.FleetCanary, "how many accounts of a fleet, the smallest, are closed before the rest"},
+		{"fleetConcurrency", &c.fleetConcurrency, "how many accounts of a fleet are planned, or closed, at a time"},
+		{"fleetTolerance", &c.fleetTolerance, "how many percent of a fleet's closings may fail before the fleet stops; an account that drops out is no failure"},
 		{"notify", &c.notify, "e-mail addresses that get the notices; each must confirm its subscription"},
 		{"logRetentionDays", &c.logRetentionDays, "of the log groups; the record itself never expires"},
 		{"reservedConcurrency", &c.reservedConcurrency, "of each function; 0 reserves none"},

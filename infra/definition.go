@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -76,10 +75,13 @@ func permissions(hub, target, organization template) ([]byte, error) {
 	})
 }
 
-// definition is the state machine of the template as Step Functions would get it: intrinsic functions resolved, published versions
+// definition is a state machine of the template as Step Functions would get it: intrinsic functions resolved, published versions
 // by the ARN of their function (their logical ids carry a hash of the code), keys sorted.
-func (t template) definition() ([]byte, error) {
+func (t template) definition(name string) ([]byte, error) {
 	for id, r := range t.resources("AWS::StepFunctions::StateMachine") {
+		if r["StateMachineName"] != name {
+			continue
+		}
 		text, ok := t.resolve(r["DefinitionString"]).(string)
 		if !ok {
 			return nil, fmt.Errorf("the definition of %s does not resolve to text", id)
@@ -90,7 +92,7 @@ func (t template) definition() ([]byte, error) {
 		}
 		return indented(tree)
 	}
-	return nil, errors.New("the template has no state machine")
+	return nil, fmt.Errorf("the template has no state machine %s", name)
 }
 
 // resources are the properties of all resources of a type, by logical id.

@@ -4,15 +4,19 @@ import (
 	"bytes"
 	"os"
 	"testing"
+
+	"quicksight-unsubscribe/internal/workflow"
 )
 
-// Ensure that the committed state machine, which the replay runs, is the one that the CDK app deploys.
+// Ensure that the committed state machines, which the replay runs, are those that the CDK app deploys.
 func TestDefinitionIsCurrent(t *testing.T) {
-	want, err := hub(t, nil).definition()
-	if err != nil {
-		t.Fatal(err)
+	for file, machine := range map[string]string{"closing": workflow.Prefix, "fleet": workflow.Fleet} {
+		want, err := hub(t, nil).definition(machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		current(t, "../internal/workflow/"+file+".asl.json", want)
 	}
-	current(t, "../internal/workflow/closing.asl.json", want)
 }
 
 // Ensure that the committed permissions, under which the replay runs, are those that the CDK app deploys.

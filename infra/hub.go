@@ -43,13 +43,15 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	})
 	queue := newFinishQueue(stack, topic)
 
-	roles := newRoles(stack, w, resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), approvals: *approvals.TopicArn(), queue: *queue.QueueArn()})
+	r := resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), approvals: *approvals.TopicArn(), queue: *queue.QueueArn()}
+	roles := newRoles(stack, w, r)
 	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
 	config.Bucket, config.Topic, config.ApprovalTopic = *bucket.BucketName(), *topic.TopicArn(), *approvals.TopicArn()
 	all := newFunctions(stack, config, built, roles)
 	page := newDecisionURL(stack, w, all.latest["decide-approval"], *bucket.BucketArn(), *key.KeyArn())
 	all.latest["request-approval"].AddEnvironment(jsii.String("DECISION_URL"), page, nil)
 	machine := newMachine(stack, config, w, all.versions)
+	newFleetMachine(stack, config, w, r, all.versions)
 	newTriggers(stack, config, w, machine, topic)
 	newEventNotices(stack, key, topic)
 	newMonitoring(stack, config, all, machine, topic)
@@ -100,7 +102,7 @@ func finishRuns(scope constructs.Construct, w where, queue awssqs.Queue, finish 
 			Source:     jsii.Strings("aws.states"),
 			DetailType: jsii.Strings("Step Functions Execution Status Change"),
 			Detail: &map[string]any{
-				"stateMachineArn": []string{w.machine()},
+				"stateMachineArn": []string{w.machine(), w.fleetMachine()},
 				"status":          []string{"FAILED", "TIMED_OUT", "ABORTED"},
 			},
 		},
@@ -111,7 +113,7 @@ func finishRuns(scope constructs.Construct, w where, queue awssqs.Queue, finish 
 
 // newMachine makes the state machine.
 func newMachine(stack awscdk.Stack, config configuration, w where, versions map[string]awslambda.IFunction) sfn.StateMachine {
-	m := &machine{scope: constructs.NewConstruct(stack, jsii.String("States")), config: config, versions: versions}
+	m := &machine{scope: constructs.NewConstruct(stack, jsii.String("States")), config: config, versions: versions, where: w}
 	log := newLogGroup(stack, "MachineLog", "/aws/vendedlogs/states/"+workflow.Prefix, config)
 	return sfn.NewStateMachine(stack, jsii.String("Machine"), &sfn.StateMachineProps{
 		StateMachineName: jsii.String(workflow.Prefix),

@@ -27,7 +27,8 @@ type machine struct {
 	scope    constructs.Construct
 	config   configuration
 	versions map[string]awslambda.IFunction // published versions, by folder
-	report   sfn.TaskStateBase              // Write Report, where every run ends and every failure before the commit goes
+	where    where
+	report   sfn.TaskStateBase // Write Report, where every run ends and every failure before the commit goes
 }
 
 // definition is the whole machine, from its first state to its end states.
@@ -59,7 +60,9 @@ func (m *machine) definition() sfn.IChainable {
 	verify.Next(inventory)
 	m.poll(inventory, "Inventory Taken?", "Wait For Inventory", m.choice("Closable?",
 		when(`$states.input.verdict in ['BLOCKED', 'NOTHING_TO_CLOSE'] or $run.dryRun = true`, m.report),
-		when(`$states.input.verdict = 'CLOSABLE'`, starter)))
+		// People have decided on the fleet; what they granted, Commit Plan reads.
+		when(`$states.input.verdict = 'CLOSABLE' and $exists($run.fleet)`, export),
+		when(`$states.input.verdict = 'CLOSABLE' and $not($exists($run.fleet))`, starter)))
 	m.poll(starter, "Starter Found?", "Wait For CloudTrail", ask)
 	ask.Next(read)
 	read.Next(m.choice("Decided?",
@@ -88,7 +91,9 @@ func (m *machine) writeReport() sfn.TaskStateBase {
 		when(`$run.outcome = 'CLOSED'`, m.succeed("Closed")),
 		when(`$run.outcome = 'ALREADY_CLOSED'`, m.succeed("Already Closed")),
 		when(`$run.outcome = 'PLANNED'`, m.succeed("Planned")),
-		when(`$run.outcome = 'BLOCKED'`, m.fail("Blocked", "BLOCKED")),
+		// An account that drops out of its fleet, untouched, is no failure of the fleet.
+		when(`$run.outcome = 'BLOCKED' and $exists($run.fleet)`, m.succeed("Dropped Out")),
+		when(`$run.outcome = 'BLOCKED' and $not($exists($run.fleet))`, m.fail("Blocked", "BLOCKED")),
 		when(`$run.outcome = 'REJECTED'`, m.fail("Rejected", "REJECTED")),
 		when(`$run.outcome = 'CANCELLED'`, m.fail("Cancelled", "CANCELLED")),
 		when(`$run.outcome = 'EXPIRED'`, m.fail("Expired", "EXPIRED"))))

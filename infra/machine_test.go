@@ -36,21 +36,39 @@ type state struct {
 
 func (s state) callback() bool { return strings.HasSuffix(s.Resource, ".waitForTaskToken") }
 
-func states(t *testing.T) map[string]state {
+// definitions are the machines by name.
+var definitions = map[string][]byte{workflow.Prefix: workflow.Definition, workflow.Fleet: workflow.FleetDefinition}
+
+// states are those of one machine.
+func states(t *testing.T, name string) map[string]state {
 	t.Helper()
 	var machine struct{ States map[string]state }
-	if err := json.Unmarshal(workflow.Definition, &machine); err != nil {
+	if err := json.Unmarshal(definitions[name], &machine); err != nil {
 		t.Fatal(err)
 	}
 	return machine.States
+}
+
+// allStates are those of both, by machine and state.
+func allStates(t *testing.T) map[string]state {
+	t.Helper()
+	all := map[string]state{}
+	for name := range definitions {
+		for state, s := range states(t, name) {
+			all[name+": "+state] = s
+		}
+	}
+	return all
 }
 
 // Ensure that the interpreter takes the definition: no dangling Next, no unreachable state, no field that the language lacks, no
 // JSONata that does not parse.
 func TestDefinitionIsValid(t *testing.T) {
 	t.Parallel()
-	if _, err := asl.Parse(workflow.Definition); err != nil {
-		t.Error(err)
+	for name, definition := range definitions {
+		if _, err := asl.Parse(definition); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -58,8 +76,9 @@ func TestDefinitionIsValid(t *testing.T) {
 func TestStatesAreThoseOfTheTable(t *testing.T) {
 	t.Parallel()
 	got, want := map[string]string{}, map[string]string{}
-	for name, s := range states(t) {
+	for name, s := range allStates(t) {
 		if s.Type == "Task" {
+			_, name, _ := strings.Cut(name, ": ")
 			got[name] = workflow.FolderOf(s.Arguments.FunctionName)
 			if !strings.HasSuffix(s.Arguments.FunctionName, ":1") {
 				t.Errorf("%s calls %s, not a published version: a run that waits would meet new code", name, s.Arguments.FunctionName)
@@ -79,7 +98,7 @@ func TestStatesAreThoseOfTheTable(t *testing.T) {
 // Ensure that a state outlasts its function: otherwise a function that still runs is called again.
 func TestStatesOutlastTheirFunctions(t *testing.T) {
 	t.Parallel()
-	for name, s := range states(t) {
+	for name, s := range allStates(t) {
 		if s.Type != "Task" {
 			continue
 		}
@@ -103,7 +122,7 @@ func TestStatesOutlastTheirFunctions(t *testing.T) {
 func TestOneRetryPolicy(t *testing.T) {
 	t.Parallel()
 	var first map[string]any
-	for name, s := range states(t) {
+	for name, s := range allStates(t) {
 		if s.Type != "Task" {
 			continue
 		}
@@ -131,7 +150,18 @@ func TestOneRetryPolicy(t *testing.T) {
 // Ensure that every failure before the commit is reported, and that none behind it is caught: a redrive must go on where a run failed.
 func TestCatchEndsAtTheCommit(t *testing.T) {
 	t.Parallel()
-	all := states(t)
+	for machine, commit := range map[string]struct{ first, report string }{
+		workflow.Prefix: {"Delete Subscription", "Write Report"}, workflow.Fleet: {"Close Canary", "Report Fleet"},
+	} {
+		t.Run(machine, func(t *testing.T) {
+			t.Parallel()
+			catchesEnd(t, states(t, machine), commit.first, commit.report)
+		})
+	}
+}
+
+func catchesEnd(t *testing.T, all map[string]state, first, report string) {
+	t.Helper()
 	behind := map[string]bool{}
 	var walk func(name string)
 	walk = func(name string) {
@@ -147,12 +177,12 @@ func TestCatchEndsAtTheCommit(t *testing.T) {
 			walk(c.Next)
 		}
 	}
-	walk("Delete Subscription")
-	if !behind["Write Report"] || !behind["Delete VPC"] || behind["Commit Plan"] {
+	walk(first)
+	if !behind[report] || behind["Commit Plan"] || behind["Commit Fleet"] || len(behind) < 4 {
 		t.Fatalf("behind the commit are %v", behind)
 	}
 	for name, s := range all {
-		if s.Type != "Task" {
+		if s.Type != "Task" && s.Type != "Map" {
 			continue
 		}
 		if behind[name] {
@@ -162,7 +192,7 @@ func TestCatchEndsAtTheCommit(t *testing.T) {
 			continue
 		}
 		last := len(s.Catch) - 1
-		if last < 0 || !slices.Equal(s.Catch[last].ErrorEquals, []string{"States.ALL"}) || s.Catch[last].Next != "Write Report" {
+		if last < 0 || !slices.Equal(s.Catch[last].ErrorEquals, []string{"States.ALL"}) || s.Catch[last].Next != report {
 			t.Errorf("%s does not report its failure: %v", name, s.Catch)
 		}
 		if s.callback() && (last != 1 || !slices.Equal(s.Catch[0].ErrorEquals, []string{"States.Timeout"}) || s.Catch[0].Next != "Read Decision") {
@@ -175,7 +205,7 @@ func TestCatchEndsAtTheCommit(t *testing.T) {
 func TestErrorNames(t *testing.T) {
 	t.Parallel()
 	codes := declaredCodes(t)
-	for name, s := range states(t) {
+	for name, s := range allStates(t) {
 		var errors []string
 		for _, r := range s.Retry {
 			for _, e := range r["ErrorEquals"].([]any) {

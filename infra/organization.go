@@ -11,7 +11,7 @@ import (
 	"quicksight-unsubscribe/internal/workflow"
 )
 
-// newOrganization makes the small stack for the management account, in us-east-1: the role by which the hub reads the organization, and a
+// newOrganization makes the small stack for the management account (or the delegated administrator, which has no events to forward), in us-east-1: the role by which the hub reads the organization, and a
 // rule that forwards what only this account's bus has. Like the target's, its template is plain.
 func newOrganization(app constructs.Construct, config configuration) awscdk.Stack {
 	props := config.stackProps("Lets quicksight-unsubscribe, in the hub account, read the organization, and forwards its events of account offboarding")
@@ -28,7 +28,7 @@ func newOrganization(app constructs.Construct, config configuration) awscdk.Stac
 	})
 	w := whereIs(stack)
 	hub := *given.ValueAsString()
-	newTargetRole(stack, step.RoleOrganization, w.trust(hub, workflow.Read), "Reads which accounts an organization has, their tags and their units",
+	newTargetRole(stack, step.RoleOrganization, w.trust(hub, workflow.Read, workflow.Organization), "Reads which accounts an organization has, their tags, units and QuickSight costs",
 		statement(step.OrganizationPolicy()[0].Actions, "*"))
 
 	bus := "arn:" + w.partition + ":events:" + *region.ValueAsString() + ":" + hub + ":event-bus/default"

@@ -28,6 +28,10 @@ func (w where) arn(service, rest string) string {
 
 func (w where) machine() string { return w.arn("states", "stateMachine:"+workflow.Prefix) }
 
+func (w where) fleetMachine() string { return w.arn("states", "stateMachine:"+workflow.Fleet) }
+
+func (w where) fleetExecutions() string { return w.arn("states", "execution:"+workflow.Fleet+":*") }
+
 func (w where) executions() string { return w.arn("states", "execution:"+workflow.Prefix+":*") }
 
 func (w where) killSwitch() string { return w.arn("ssm", "parameter"+killSwitch) }
@@ -53,6 +57,10 @@ func (w where) target(role step.Role) string {
 func (w where) nobodyBut(folders []string) map[string]any {
 	var roles []string
 	for _, folder := range folders {
+		if folder == fleetMachine {
+			roles = append(roles, "arn:"+w.partition+":iam::"+w.account+":role"+workflow.Function{Access: workflow.NoTarget}.RolePath()+workflow.Fleet+"-machine")
+			continue
+		}
 		roles = append(roles, w.role(must(workflow.Lookup(folder))))
 	}
 	return map[string]any{"ArnNotEquals": map[string]any{"aws:PrincipalArn": roles}}
@@ -67,8 +75,10 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		asReader = allow("sts:AssumeRole", w.target(step.RoleRead))
 		asCloser = allow("sts:AssumeRole", w.target(step.RoleClose))
 		look     = allow("states:DescribeExecution", w.executions())
+		lookUp   = allow("states:DescribeExecution", w.fleetExecutions())
 		past     = allow("states:GetExecutionHistory", w.executions())
-		ring     = allow("states:SendTaskSuccess", w.machine())
+		ring     = allow("states:SendTaskSuccess", w.machine(), w.fleetMachine())
+		asMember = allow("sts:AssumeRole", w.target(step.RoleOrganization))
 		halt     = allow("ssm:GetParameter", w.killSwitch())
 		publish  = allow("sns:Publish", r.topic)
 		announce = w.announce()
@@ -80,12 +90,15 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"request-approval":    {ring, allow("sns:Publish", r.topic, r.approvals), allow("sns:ListSubscriptionsByTopic", r.approvals), announce},
 		"decide-approval":     {ring, announce, allow("iam:GetRole", w.identityCenter())},
 		"export-assets":       {asCloser},
-		"commit-plan":         {},
+		"commit-plan":         {lookUp},
 		"delete-subscription": {asCloser, halt, look},
 		"delete-directory":    {asCloser, halt},
 		"delete-vpc":          {asCloser, halt},
 		"write-report":        {asReader, look, past, publish, announce},
-		"finish-run":          {asCloser, look, past, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"plan-fleet":          {asMember, allow("s3:GetObject", r.bucket+"/lists/*")},
+		"commit-fleet":        {},
+		"report-fleet":        {asMember, publish, announce},
+		"finish-run":          {asCloser, look, lookUp, past, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
 	}
 	for _, f := range workflow.Functions() {
 		may := own[f.Folder]
@@ -139,26 +152,30 @@ func newRoles(scope constructs.Construct, w where, r resources) map[string]awsia
 func newMachineRole(scope constructs.Construct, w where) awsiam.Role {
 	var invoked []string
 	for _, f := range workflow.Functions() {
-		if f.States != nil {
+		if f.States != nil && !strings.HasSuffix(f.Folder, "-fleet") {
 			invoked = append(invoked, w.arn("lambda", "function:"+f.Name()+":*"))
 		}
 	}
-	return awsiam.NewRole(scope, jsii.String("MachineRole"), &awsiam.RoleProps{
-		RoleName:    jsii.String(workflow.Prefix + "-machine"),
+	return newMachineRoleNamed(scope, w, "MachineRole", workflow.Prefix, allow("lambda:Invoke", invoked...))
+}
+
+// newMachineRoleNamed makes the role of a state machine, which also delivers its log.
+func newMachineRoleNamed(scope constructs.Construct, w where, id, machine string, may ...awsiam.PolicyStatement) awsiam.Role {
+	return awsiam.NewRole(scope, jsii.String(id), &awsiam.RoleProps{
+		RoleName:    jsii.String(machine + "-machine"),
 		Path:        jsii.String("/" + workflow.Prefix + "/" + string(workflow.NoTarget) + "/"),
-		Description: jsii.String("Of the state machine " + workflow.Prefix),
+		Description: jsii.String("Of the state machine " + machine),
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("states.amazonaws.com"), &awsiam.ServicePrincipalOpts{
 			Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": w.account}},
 		}),
-		InlinePolicies: inline([]awsiam.PolicyStatement{
-			allow("lambda:Invoke", invoked...),
+		InlinePolicies: inline(append(may,
 			// https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html#cloudwatch-iam-policy
 			statement([]string{
 				"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
 				"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
 			}, "*"),
 			statement([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"}, "*"),
-		}),
+		)),
 	})
 }
 

@@ -104,7 +104,7 @@ func everybody() []string {
 
 // Ensure that each kind of object of the record has its writers and nobody else, whatever other policies allow.
 func TestRecordHasItsWriters(t *testing.T) {
-	const run = "closings/444455556666/20260101T000000Z-one/"
+	const run, fleet = "closings/444455556666/20260101T000000Z-one/", "closings/fleet/20260101T000000Z-one/"
 	want := map[string][]string{
 		"closings/444455556666/lock.json":         {"finish-run", "verify-caller", "write-report"},
 		run + "request.json":                      {"verify-caller"},
@@ -124,6 +124,21 @@ func TestRecordHasItsWriters(t *testing.T) {
 		run + "acts/delete-vpc/1-intent.json":     {"delete-directory", "delete-subscription", "delete-vpc", "finish-run"},
 		run + "report-1.json":                     {"finish-run", "write-report"},
 		run + "anything-else.json":                nil,
+
+		"closings/sweep/deliveries/1.json":    {"plan-fleet", "verify-caller"},
+		fleet + "request.json":                {"plan-fleet", "verify-caller"},
+		fleet + "verified.json":               {"plan-fleet", "verify-caller"},
+		fleet + "plan-1.json":                 {"commit-plan", "plan-fleet", "take-inventory"},
+		fleet + "batch-plan.json":             {"commit-fleet", "plan-fleet"},
+		fleet + "results/plan/manifest.json":  nil,
+		fleet + "runs/plan/222233334444.json": {"verify-caller", "write-report"},
+		fleet + "ask-1.json":                  {"request-approval"},
+		fleet + "decisions/1/somebody.json":   {"decide-approval"},
+		fleet + "seal.json":                   {"commit-fleet", "commit-plan", "decide-approval"},
+		fleet + "grants/222233334444.json":    {"commit-fleet"},
+		fleet + "commit.json":                 {"commit-fleet", "commit-plan"},
+		fleet + "claims/222233334444.json":    {"commit-plan"},
+		fleet + "report-1.json":               {"finish-run", "report-fleet", "write-report"},
 	}
 	got := map[string][]string{}
 	for object := range want {
@@ -200,7 +215,7 @@ func TestTargetRolesHaveTheirFunctions(t *testing.T) {
 			want[f.Folder] = step.RoleRead
 		case workflow.Close:
 			want[f.Folder] = step.RoleClose
-		case workflow.NoTarget:
+		case workflow.NoTarget, workflow.Organization:
 		}
 	}
 	for _, who := range everybody() {
@@ -244,6 +259,7 @@ func TestWhatStandsOnEverything(t *testing.T) {
 		"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
 		"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
 	}
+	want["quicksight-unsubscribe-fleet-machine"] = want["quicksight-unsubscribe-machine"]
 	sorted := func(m map[string][]string) map[string][]string {
 		for name := range m {
 			m[name] = slices.Sorted(slices.Values(m[name]))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -9,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // kind is one kind of object of the record, with the functions that may write it and, where that is not everybody who may read the
@@ -20,16 +23,19 @@ type kind struct {
 	once    bool     // never overwritten: every write of it must be conditional on its absence
 }
 
+// fleetMachine stands among the writers for the machine that closes many accounts, which writes the results of its Distributed Maps by itself.
+const fleetMachine = "fleet-machine"
+
 // kinds is who writes what (package record has the whole layout). In a pattern, * matches slashes too, so that a rule holds at
 // every depth; the folders themselves begin with a time and are never named like an object.
 var kinds = []kind{
 	{pattern: "closings/*/lock.json", writers: []string{"verify-caller", "write-report", "finish-run"}},
-	{pattern: "closings/*/deliveries/*", writers: []string{"verify-caller"}, once: true},
-	{pattern: "closings/*/request.json", writers: []string{"verify-caller"}, once: true},
-	{pattern: "closings/*/verified.json", writers: []string{"verify-caller"}},
+	{pattern: "closings/*/deliveries/*", writers: []string{"verify-caller", "plan-fleet"}, once: true},
+	{pattern: "closings/*/request.json", writers: []string{"verify-caller", "plan-fleet"}, once: true},
+	{pattern: "closings/*/verified.json", writers: []string{"verify-caller", "plan-fleet"}},
 	{pattern: "closings/*/inventory-*.json", writers: []string{"take-inventory", "delete-subscription"}},
 	{pattern: "closings/*/lists/*", writers: []string{"take-inventory", "request-approval", "export-assets", "commit-plan", "delete-subscription"}, once: true},
-	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan"}, once: true},
+	{pattern: "closings/*/plan-*.json", writers: []string{"take-inventory", "commit-plan", "plan-fleet"}, once: true},
 	{pattern: "closings/*/retake-*.json", writers: []string{"take-inventory"}, once: true},
 	{pattern: "closings/*/ask-*.json", writers: []string{"request-approval"}, once: true},
 	{pattern: "closings/*/decide-*.py", writers: []string{"request-approval"}, once: true},
@@ -38,17 +44,31 @@ var kinds = []kind{
 	{pattern: "closings/*/export-*.json", writers: []string{"export-assets"}},
 	{pattern: "closings/*/backup/*", writers: []string{"export-assets"}},
 	{pattern: "closings/*/manifest-*.json", writers: []string{"export-assets"}, once: true},
-	{pattern: "closings/*/seal.json", writers: []string{"commit-plan", "decide-approval"}, once: true},
-	{pattern: "closings/*/commit.json", writers: []string{"commit-plan"}, once: true},
+	{pattern: "closings/*/seal.json", writers: []string{"commit-plan", "commit-fleet", "decide-approval"}, once: true},
+	{pattern: "closings/*/commit.json", writers: []string{"commit-plan", "commit-fleet"}, once: true},
 	{pattern: "closings/*/acts/*", writers: []string{"delete-subscription", "delete-directory", "delete-vpc", "finish-run"}},
-	{pattern: "closings/*/report-*", writers: []string{"write-report", "finish-run"}, once: true},
+	{pattern: "closings/*/batch-*.json", writers: []string{"plan-fleet", "commit-fleet"}, once: true},
+	{pattern: "closings/*/results/*", writers: []string{fleetMachine}},
+	{pattern: "closings/*/runs/*", writers: []string{"verify-caller", "write-report"}},
+	{pattern: "closings/*/grants/*", writers: []string{"commit-fleet"}, once: true},
+	{pattern: "closings/*/claims/*", writers: []string{"commit-plan"}, once: true},
+	{pattern: "closings/*/report-*", writers: []string{"write-report", "report-fleet", "finish-run"}, once: true},
 }
 
-// written lists the patterns of what a function writes.
+// written lists the patterns of what a function writes. The functions of fleets write in the folders of fleets alone.
 func written(folder string) []string {
 	var patterns []string
 	for _, k := range kinds {
-		if slices.Contains(k.writers, folder) {
+		switch {
+		case !slices.Contains(k.writers, folder):
+		case strings.HasSuffix(folder, "-fleet"):
+			for _, place := range []string{closing.FleetFolder, closing.SweepFolder} {
+				if place == closing.SweepFolder && folder == "commit-fleet" {
+					continue // a sweep is never committed
+				}
+				patterns = append(patterns, strings.Replace(k.pattern, "closings/*", "closings/"+place+"*", 1))
+			}
+		default:
 			patterns = append(patterns, k.pattern)
 		}
 	}

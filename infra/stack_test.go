@@ -134,8 +134,10 @@ func TestFinishRunIsCalled(t *testing.T) {
 	want := map[string]any{
 		"source": []any{"aws.states"}, "detail-type": []any{"Step Functions Execution Status Change"},
 		"detail": map[string]any{
-			"stateMachineArn": []any{"arn:aws:states:us-east-1:" + hubID + ":stateMachine:quicksight-unsubscribe"},
-			"status":          []any{"FAILED", "TIMED_OUT", "ABORTED"},
+			"stateMachineArn": []any{
+				"arn:aws:states:us-east-1:" + hubID + ":stateMachine:quicksight-unsubscribe", "arn:aws:states:us-east-1:" + hubID + ":stateMachine:quicksight-unsubscribe-fleet",
+			},
+			"status": []any{"FAILED", "TIMED_OUT", "ABORTED"},
 		},
 	}
 	if diff := cmp.Diff(want, stack.resolve(rule["EventPattern"])); diff != "" {
@@ -197,13 +199,15 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
-// Ensure that the machine is logged and traced, and that its name is given: its role's and its functions' policies name it.
-func TestMachine(t *testing.T) {
+// Ensure that the machines are logged and traced, and that their names are given: their roles' and functions' policies name them.
+func TestMachines(t *testing.T) {
 	stack := hub(t, nil)
-	machine, _ := stack.resource(t, "AWS::StepFunctions::StateMachine", func(map[string]any) bool { return true })
-	logging := machine["LoggingConfiguration"].(map[string]any)
-	if machine["StateMachineName"] != workflow.Prefix || logging["Level"] != "ALL" || machine["TracingConfiguration"].(map[string]any)["Enabled"] != true {
-		t.Errorf("the machine is %v", machine)
+	for _, name := range []string{workflow.Prefix, workflow.Fleet} {
+		machine, _ := stack.resource(t, "AWS::StepFunctions::StateMachine", func(p map[string]any) bool { return p["StateMachineName"] == name })
+		logging := machine["LoggingConfiguration"].(map[string]any)
+		if logging["Level"] != "ALL" || machine["TracingConfiguration"].(map[string]any)["Enabled"] != true {
+			t.Errorf("the machine is %v", machine)
+		}
 	}
 }
 
@@ -243,6 +247,7 @@ func TestRefusedSettings(t *testing.T) {
 		"nobody decides":               {"quorum", "0", "quorum"},
 		"no duration":                  {"coolOff", "soon", "coolOff"},
 		"not a number":                 {"quorum", "many", "quorum"},
+		"a sweep of no unit":           {"sweeps", "222233334444=rate(30 days)", "sweeps"},
 		"a schedule of no account":     {"schedules", "rate(30 days)", "schedules"},
 	}
 	for name, tt := range tests {

@@ -85,11 +85,15 @@ func newTargetRole(stack awscdk.Stack, name step.Role, trust awsiam.IPrincipal, 
 	})
 }
 
-// trust admits the hub's functions of one access, which their roles' path tells. The roles need not exist yet.
-func (w where) trust(hub string, access workflow.Access) awsiam.IPrincipal {
+// trust admits the hub's functions of some accesses, which their roles' paths tell. The roles need not exist yet.
+func (w where) trust(hub string, accesses ...workflow.Access) awsiam.IPrincipal {
 	account := "arn:" + w.partition + ":iam::" + hub
+	var admitted []string
+	for _, access := range accesses {
+		admitted = append(admitted, account+":role"+workflow.Function{Access: access}.RolePath()+"*")
+	}
 	return awsiam.NewArnPrincipal(jsii.String(account + ":root")).WithConditions(&map[string]any{
-		"ArnLike": map[string]any{"aws:PrincipalArn": account + ":role" + workflow.Function{Access: access}.RolePath() + "*"},
+		"ArnLike": map[string]any{"aws:PrincipalArn": admitted},
 	})
 }
 

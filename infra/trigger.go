@@ -96,7 +96,7 @@ func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.
 		AssumedBy: awsiam.NewCompositePrincipal(
 			awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil)),
 		InlinePolicies: inline([]awsiam.PolicyStatement{
-			allow("states:StartExecution", w.machine()), statement([]string{"sqs:SendMessage"}, *dead.QueueArn()),
+			allow("states:StartExecution", w.machine(), w.fleetMachine()), statement([]string{"sqs:SendMessage"}, *dead.QueueArn()),
 		}),
 	})
 	for _, t := range config.triggers() {
@@ -111,17 +111,24 @@ func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.
 			})},
 		})
 	}
-	for i, s := range config.schedules {
-		account, expression := parseSchedule(s)
-		awsscheduler.NewCfnSchedule(stack, jsii.String(fmt.Sprintf("Schedule%d", i+1)), &awsscheduler.CfnScheduleProps{
-			Description:        jsii.String("Plans, and only plans, the closing of account " + account),
+	schedule := func(id, description, expression, machine, input string) {
+		awsscheduler.NewCfnSchedule(stack, jsii.String(id), &awsscheduler.CfnScheduleProps{
+			Description:        jsii.String(description),
 			ScheduleExpression: jsii.String(expression),
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{
-				Arn: jsii.String(w.machine()), RoleArn: role.RoleArn(), Input: jsii.String(scheduled(account)),
+				Arn: jsii.String(machine), RoleArn: role.RoleArn(), Input: jsii.String(input),
 				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: dead.QueueArn()},
 			},
 		})
+	}
+	for i, s := range config.schedules {
+		account, expression := parseSchedule("schedules", s)
+		schedule(fmt.Sprintf("Schedule%d", i+1), "Plans, and only plans, the closing of account "+account, expression, w.machine(), scheduled(`"accountId":"`+account+`","dryRun":true`))
+	}
+	for i, s := range config.sweeps {
+		unit, expression := parseSchedule("sweeps", s)
+		schedule(fmt.Sprintf("Sweep%d", i+1), "Looks who uses QuickSight below "+unit, expression, w.fleetMachine(), scheduled(`"unit":"`+unit+`","sweep":true`))
 	}
 	newAlarm(stack, notices, "UndeliveredTriggers", dead.MetricApproximateNumberOfMessagesVisible(nil))
 	if config.ManagementAccount != step.NoOrganization {
@@ -138,17 +145,20 @@ func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.
 
 // scheduled is the input that a schedule sends. Its trigger is the same whenever it is delivered again.
 // https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
-func scheduled(account string) string {
-	return `{"accountId":"` + account + `","dryRun":true,"trigger":"<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"}`
+func scheduled(what string) string {
+	return `{` + what + `,"trigger":"<aws.scheduler.schedule-arn> <aws.scheduler.scheduled-time>"}`
 }
 
-var scheduleText = regexp.MustCompile(`^([0-9]{12})=((?:rate|cron)\(.+\))$`)
+var scheduleText = map[string]*regexp.Regexp{
+	"schedules": regexp.MustCompile(`^([0-9]{12})=((?:rate|cron)\(.+\))$`),
+	"sweeps":    regexp.MustCompile(`^((?:ou|r)-[0-9a-z-]+)=((?:rate|cron)\(.+\))$`),
+}
 
-// parseSchedule reads one of the setting "schedules". It panics on what it cannot read, as everything in a CDK app does.
-func parseSchedule(text string) (account, expression string) {
-	parts := scheduleText.FindStringSubmatch(strings.TrimSpace(text))
+// parseSchedule reads one of the setting "schedules" or "sweeps". It panics on what it cannot read, as everything in a CDK app does.
+func parseSchedule(setting, text string) (what, expression string) {
+	parts := scheduleText[setting].FindStringSubmatch(strings.TrimSpace(text))
 	if parts == nil {
-		panic(fmt.Sprintf("schedules: %q is not of the form 222233334444=rate(30 days) or 222233334444=cron(0 6 1 * ? *)", text))
+		panic(fmt.Sprintf("%s: %q is not of the form 222233334444=rate(30 days) (an account, or of sweeps a unit), or ...=cron(0 6 1 * ? *)", setting, text))
 	}
 	return parts[1], parts[2]
 }

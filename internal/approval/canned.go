@@ -72,6 +72,18 @@ func Canned() map[string]string {
 		v.decisions, v.answer = approved[:1], &Answer{Message: "approved by " + alice + "; 1 of 2 approvals"}
 	})
 	add("just-refused", func(v *view) { v.refusal = refuse("what was typed is not the name of the QuickSight account").Error() })
+	fleet := cannedFleet(at(0))
+	ofFleet := func(v *view) {
+		v.closing, v.plan, v.ask.Digest = "closings/fleet/20260302T090000Z-run-1/", fleet, fleet.Digest
+		v.request = closing.Request{Reason: "The subsidiary is sold"}
+	}
+	add("fleet", ofFleet)
+	add("fleet-one-of-two", func(v *view) {
+		ofFleet(v)
+		first := decided(alice, closing.Approve, at(2), "")
+		first.Digest, first.Struck = fleet.Digest, []string{"222233334402"}
+		v.decisions = []closing.Decision{first}
+	})
 	pages["no-such-closing"] = notice("There is no such closing", "The address is wrong, or the run has not begun.")
 	return pages
 }
@@ -122,5 +134,17 @@ func cannedPlan(at time.Time) closing.Plan {
 				{Kind: closing.RemainingKey, Shown: "quicksight:DescribeKeyRegistration", Refused: "AccessDeniedException"},
 			},
 		},
+	}
+}
+
+func cannedFleet(at time.Time) closing.Plan {
+	m := closing.Material{Fleet: []closing.Member{
+		{AccountID: "222233334401", Digest: "sha256:1", Name: "acme-one", Users: 3, Assets: 12},
+		{AccountID: "222233334402", Digest: "sha256:2", Name: "acme-two", Users: 240, Assets: 1900, Directory: "d-9067012345", VPC: "vpc-0a1b2c3d4e5f60001"},
+		{AccountID: "222233334403", Digest: "sha256:3", Name: "acme-three", Users: 1, Assets: 4},
+	}}
+	return closing.Plan{
+		Version: 1, Round: 1, Digest: m.Digest(), Material: m,
+		Observed: closing.Observed{At: at, Apart: []closing.Apart{{AccountID: "222233334404", Outcome: closing.OutcomeBlocked, Why: "Closing.TargetUnreachable: the role is not there"}}},
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Decide takes decisions. A decision that does not count is a NotDecided error, which says why and what to do; it changed nothing.
 func Decide(env step.Env) func(context.Context, Event) (Answer, error) {
 	return func(ctx context.Context, e Event) (Answer, error) {
-		if err := e.check(env.Config.Machine); err != nil {
+		if err := e.check(env.Config); err != nil {
 			return Answer{}, err
 		}
 		ctx = step.ForExecution(ctx, e.Execution)
@@ -99,12 +99,15 @@ func (b ballot) decide(ctx context.Context) (Answer, error) {
 	if !b.now.Before(b.ask.Deadline) {
 		return Answer{}, refuse("the request has expired at %s", b.ask.Deadline.Format(time.RFC3339)).WithHint("start a fresh run, which asks again")
 	}
-	if what, want := b.plan.Material.Challenge(); b.decision.Verdict == closing.Approve && b.decision.Name != want {
+	if err := b.strikes(); err != nil {
+		return Answer{}, err
+	}
+	if what, want := b.plan.Material.Challenge(b.decision.Struck...); b.decision.Verdict == closing.Approve && b.decision.Name != want {
 		return Answer{}, refuse("what was typed is not %s", what).WithHint("look at the account that you approve to destroy, and type it exactly")
 	}
 	d := closing.Decision{
 		Round: b.ask.Round, Digest: b.ask.Digest, Verdict: b.decision.Verdict,
-		Person: b.person, Principal: b.principal, At: b.now, Reason: b.decision.Reason,
+		Person: b.person, Principal: b.principal, At: b.now, Reason: b.decision.Reason, Struck: b.decision.Struck,
 	}
 	standing, err := b.folder.PutDecision(ctx, d)
 	if err != nil {
@@ -112,6 +115,15 @@ func (b ballot) decide(ctx context.Context) (Answer, error) {
 	}
 	if b.decisions, err = b.folder.Decisions(ctx, b.ask.Round, b.ask.Digest); err != nil {
 		return Answer{}, fmt.Errorf("read what was decided: %w", err)
+	}
+	if len(d.Struck) > 0 {
+		// The fleet may have been sealed since: then what is struck out here does not count, and whoever did it must know.
+		if seal, err := b.folder.Seal(ctx); err == nil && !slices.ContainsFunc(seal.Decisions, func(s closing.Decision) bool { return s.Person == b.person }) {
+			b.seal = &seal
+			return Answer{}, b.tooLate()
+		} else if err != nil && !errors.Is(err, record.ErrNotFound) {
+			return Answer{}, fmt.Errorf("read the seal: %w", err)
+		}
 	}
 	if standing.Verdict != d.Verdict || !standing.At.Equal(d.At) {
 		return b.already(ctx, standing) // the same person's other click was faster
@@ -131,6 +143,23 @@ func (b ballot) announce(ctx context.Context, a Answer, reason string) {
 	if err != nil {
 		b.env.Log.ErrorContext(ctx, "the decision was not announced", slog.String("error", err.Error()))
 	}
+}
+
+// strikes refuses to strike out what is not in the fleet, or all of it.
+func (b ballot) strikes() error {
+	struck := b.decision.Struck
+	if len(struck) == 0 {
+		return nil
+	}
+	for _, account := range struck {
+		if !slices.ContainsFunc(b.plan.Material.Fleet, func(m closing.Member) bool { return m.AccountID == account }) {
+			return refuse("account %q is not in the fleet, and cannot be struck out", account)
+		}
+	}
+	if len(b.plan.Material.Kept([]closing.Decision{{Struck: struck}})) == 0 {
+		return refuse("every account is struck out").WithHint("reject the fleet instead")
+	}
+	return nil
 }
 
 // refusal says why this person cannot approve or reject now.

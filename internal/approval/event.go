@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
+	"quicksight-unsubscribe/internal/step"
 )
 
 // Decision is what a person decides, on the very plan that he was shown.
@@ -19,6 +21,7 @@ type Decision struct {
 	Verdict   closing.Verdict `json:"verdict"`
 	Name      string          `json:"name,omitempty"` // approve: what the plan's Challenge asks to type
 	Reason    string          `json:"reason,omitempty"`
+	Struck    []string        `json:"struck,omitempty"` // approve, of a fleet: the accounts that are struck out
 }
 
 // Event is a decision and who decides, as the command line sends it.
@@ -57,15 +60,19 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 }
 
 var (
-	prefix = regexp.MustCompile(`^closings/[0-9]{12}/[^/]+/$`)
+	prefix = regexp.MustCompile(`^closings/(?:[0-9]{12}|` + closing.FleetFolder + `)/[^/]+/$`)
 	digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// check refuses a decision that cannot be one on a run of this machine.
-func (d Decision) check(machine string) error {
+// check refuses a decision that cannot be one on a run of this deployment: of the machine that closes one account, or in a fleet's folder of the one
+// that closes many.
+func (d Decision) check(config step.Config) error {
+	machine := machineOf(d.Closing, config)
 	switch {
 	case !prefix.MatchString(d.Closing):
 		return refuse("%q is not the prefix of a closing", d.Closing)
+	case len(d.Struck) > 0 && (d.Verdict != closing.Approve || !record.IsFleet(d.Closing)):
+		return refuse("only who approves a fleet strikes accounts out")
 	case !ofMachine(d.Execution, machine):
 		return refuse("%q is not an execution of %s", d.Execution, machine)
 	case d.Round < 1 || d.Round > closing.MaxRounds:
@@ -80,6 +87,14 @@ func (d Decision) check(machine string) error {
 		return refuse("the reason has %d bytes, more than %d", len(d.Reason), MaxReason)
 	}
 	return nil
+}
+
+// machineOf is the machine whose executions have their records where a closing is.
+func machineOf(folder string, config step.Config) string {
+	if record.IsFleet(folder) {
+		return config.FleetMachine()
+	}
+	return config.Machine
 }
 
 // ofMachine tells whether an ARN is that of an execution of the machine.

@@ -51,7 +51,7 @@ dt{font-weight:600;margin-top:.5rem}dd{margin:0}
 .banner{border-left:.3rem solid;padding:.5rem 1rem;margin:1rem 0}.bad{border-color:var(--bad)}.good{border-color:var(--good)}
 form{border:1px solid var(--line);border-radius:.5rem;padding:1rem;margin:1rem 0}
 label{display:block;font-weight:600}
-input{font:inherit;width:100%;padding:.6rem;margin:.25rem 0 .75rem}
+input{font:inherit;width:100%;padding:.6rem;margin:.25rem 0 .75rem}input[type=checkbox]{width:1.2rem;height:1.2rem;margin:0}
 button{font:inherit;font-weight:600;padding:.7rem 1.2rem;width:100%}
 code,pre{font-size:.85em}pre{white-space:pre-wrap;overflow-wrap:anywhere}`
 
@@ -97,6 +97,9 @@ func notice(title, text string) string {
 }
 
 func (v view) render() string {
+	if v.plan.Material.Fleet != nil {
+		return v.renderFleet()
+	}
 	s := &sheet{masked: v.plan.Material.Mask()}
 	m := v.plan.Material
 	s.begin("Close QuickSight in " + m.AccountID)
@@ -341,13 +344,16 @@ func (v view) forms(s *sheet) {
 		return
 	}
 	form := func(verdict closing.Verdict, label, field, hint string) {
-		s.put(`<form method="post" autocomplete="off"><input type="hidden" name="round" value="%s"><input type="hidden" name="digest" value="%s">`, strconv.Itoa(v.ask.Round), v.ask.Digest)
+		s.put(`<form id="%s" method="post" autocomplete="off"><input type="hidden" name="round" value="%s"><input type="hidden" name="digest" value="%s">`, string(verdict), strconv.Itoa(v.ask.Round), v.ask.Digest)
 		s.put(`<label for="%s-%s">%s</label><input id="%s-%s" name="%s" required maxlength="500" autocapitalize="off" spellcheck="false">`, string(verdict), field, hint, string(verdict), field, field)
 		s.put(`<button name="verdict" value="%s">%s</button></form>`+"\n", string(verdict), label)
 	}
 	switch v.ask.Stands(v.decisions, v.now) {
 	case closing.StandingPending:
 		what, _ := v.plan.Material.Challenge()
+		if v.plan.Material.Fleet != nil {
+			what = "the name of the QuickSight account in the largest AWS account that you keep, the first below"
+		}
 		s.put("<h2>Decide</h2>\n")
 		form(closing.Approve, "Approve: destroy all of this", "name", "Type "+what+" to approve. This page does not show it.")
 		form(closing.Reject, "Reject: delete nothing", "reason", "Why it is rejected")

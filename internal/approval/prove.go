@@ -41,12 +41,18 @@ func Prove(ctx context.Context, credentials aws.Credentials, region string, now 
 
 // headers are what a proof signs beside its host: the decision.
 func (d Decision) headers() map[string]string {
-	return map[string]string{
+	headers := map[string]string{
 		"x-unsubscribe-closing": d.Closing,
 		"x-unsubscribe-digest":  d.Digest,
 		"x-unsubscribe-round":   strconv.Itoa(d.Round),
 		"x-unsubscribe-verdict": string(d.Verdict),
 	}
+	if len(d.Struck) > 0 {
+		// By its hash: a fleet may have more accounts than a header may have bytes.
+		sum := sha256.Sum256([]byte(strings.Join(d.Struck, ",")))
+		headers["x-unsubscribe-struck"] = hex.EncodeToString(sum[:])
+	}
+	return headers
 }
 
 // signedHeaders is how SigV4 lists them.

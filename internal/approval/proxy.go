@@ -122,6 +122,7 @@ func (p *Proxy) decision(r *http.Request) (Decision, error) {
 	}
 	return Decision{
 		Closing: p.folder, Execution: p.execution, Round: round, Digest: r.PostForm.Get("digest"), Verdict: closing.Verdict(r.PostForm.Get("verdict")),
+		Struck: r.PostForm["struck"],
 	}, nil
 }
 

@@ -116,6 +116,7 @@ func form(r *http.Request, v view) (Event, error) {
 	e := Event{Decision: Decision{
 		Closing: v.closing, Execution: v.execution, Round: round, Digest: r.PostForm.Get("digest"),
 		Verdict: closing.Verdict(r.PostForm.Get("verdict")), Name: strings.TrimSpace(r.PostForm.Get("name")), Reason: strings.TrimSpace(r.PostForm.Get("reason")),
+		Struck: r.PostForm["struck"],
 	}}
 	proof := r.Header.Get(ProofHeader)
 	if proof == "" {
@@ -179,7 +180,7 @@ func (s site) view(r *http.Request) (view, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.execution = execution; !ofMachine(execution, s.env.Config.Machine) {
+	if v.execution = execution; !ofMachine(execution, machineOf(v.closing, s.env.Config)) {
 		return v, record.ErrNotFound
 	}
 	ctx = step.ForExecution(ctx, execution)

@@ -49,6 +49,7 @@ type Decision struct {
 	Principal string    `json:"principal"` // the ARN that STS answered
 	At        time.Time `json:"at"`
 	Reason    string    `json:"reason,omitempty"`
+	Struck    []string  `json:"struck,omitempty"` // approve, of a fleet: the accounts that are not to be closed
 }
 
 // Standing is where an ask stands.
@@ -130,8 +131,14 @@ func (a Ask) ApprovedAt(decisions []Decision) time.Time {
 }
 
 // Challenge is what whoever approves types, and what it is called: the name of the QuickSight account, or the account's id where
-// it has none. Who has not looked does not know it.
-func (m Material) Challenge() (what, want string) {
+// it has none. Who has not looked does not know it. Of a fleet it is that of the largest account that he does not strike out.
+func (m Material) Challenge(struck ...string) (what, want string) {
+	if largest, ok := Largest(m.Kept([]Decision{{Struck: struck}})); ok {
+		if largest.Name == "" {
+			return "the id of the largest account", largest.AccountID
+		}
+		return "the name of the QuickSight account in " + largest.AccountID + ", the largest", largest.Name
+	}
 	if m.Subscription != nil && m.Subscription.AccountName != "" {
 		return "the name of the QuickSight account", m.Subscription.AccountName
 	}

@@ -10,6 +10,8 @@ type Seal struct {
 	Kind      SealKind  `json:"kind"`
 	At        time.Time `json:"at"`
 	By        string    `json:"by,omitempty"` // who cancelled
+	// Decisions are those by which a fleet is committed: what they strike out is not closed, and what comes later does not count.
+	Decisions []Decision `json:"decisions,omitempty"`
 }
 
 // SealKind is what a seal says.
@@ -30,7 +32,8 @@ type Commit struct {
 	PlanKey   string     `json:"planKey"` // where that plan is
 	At        time.Time  `json:"at"`
 	Decisions []Decision `json:"decisions"`
-	Manifest  string     `json:"manifest"` // Manifest.Sum of the round's
+	Manifest  string     `json:"manifest"`        // Manifest.Sum of the round's; "" of a fleet's own commit
+	Fleet     string     `json:"fleet,omitempty"` // the folder of the fleet that was approved, where the account was not asked about alone
 }
 
 // MaxCommitAge is how old a commit may be before the step that deletes the subscription compares the account with the plan again.

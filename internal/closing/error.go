@@ -26,6 +26,8 @@ const (
 	NoApprover        Code = "Closing.NoApprover"        // fewer people may approve than must
 	NotDecided        Code = "Closing.NotDecided"        // a decision is refused: no open ask, wrong round, digest or person
 	NotCommitted      Code = "Closing.NotCommitted"      // a delete step without a valid commit
+	NotInFleet        Code = "Closing.NotInFleet"        // the commit of a fleet does not cover the account, or not any more
+	CanaryFailed      Code = "Closing.CanaryFailed"      // of the accounts of a fleet that are closed first, one was not
 	Halted            Code = "Closing.Halted"            // the kill switch is on
 	Stale             Code = "Closing.Stale"             // the account changed after the commit; a fresh run must ask again
 	Overrun           Code = "Closing.Overrun"           // a step did not finish by its deadline

@@ -38,6 +38,7 @@ type Material struct {
 	NotSaved       string          `json:"notSaved,omitempty"`    // why assets will not be saved first, in the request's words
 	Unsaved        ListRef         `json:"unsaved,omitzero"`      // of Unsaved: assets that an earlier round could not save
 	NotBefore      *time.Time      `json:"notBefore,omitempty"`
+	Fleet          []Member        `json:"fleet,omitempty"` // of a fleet, which has nothing else
 }
 
 // Subscription is the QuickSight account itself.
@@ -190,6 +191,8 @@ type Observed struct {
 	Uses    []Use       `json:"uses,omitempty"`    // of each region that holds anything, and of the identity region
 	Sharing []Sharing   `json:"sharing,omitempty"` // of each region with dashboards, where public sharing is on
 	Remains []Remainder `json:"remains,omitempty"` // by kind
+
+	Apart []Apart `json:"apart,omitempty"` // of a fleet: the accounts that were asked for and are not in its plan
 }
 
 // Evidence is one fact for or against an assumption that no API states.
@@ -233,7 +236,7 @@ func (m Material) Digest() string {
 
 // NothingToClose tells whether neither a subscription nor anything that it left is there to delete.
 func (m Material) NothingToClose() bool {
-	return m.Subscription == nil && m.Directory.Fate != FateDelete && m.VPC.Fate != FateDelete
+	return len(m.Fleet) == 0 && m.Subscription == nil && m.Directory.Fate != FateDelete && m.VPC.Fate != FateDelete
 }
 
 // Names tells whether the plan names the resource with this id or ARN, that is, whether an approval of it covers deleting it.

@@ -32,6 +32,7 @@ type Request struct {
 	Attestation           string     `json:"attestation,omitempty"`    // who created the subscription, in the words of somebody who knows
 	IdentityRegion        string     `json:"identityRegion,omitempty"` // hint: where to look first
 	Trigger               string     `json:"trigger,omitempty"`        // set by triggers, never by people
+	Fleet                 string     `json:"fleet,omitempty"`          // set by the machine that closes many accounts: the fleet's folder
 }
 
 // Choice says what becomes of the directory or the VPC: "auto", "keep", or the id of one.
@@ -73,7 +74,7 @@ func readRequest(fields map[string]json.RawMessage) (Request, error) {
 	known := map[string]any{
 		"accountId": &r.AccountID, "reason": &r.Reason, "dryRun": &r.DryRun, "quickSightAccountName": &r.QuickSightAccountName,
 		"notBefore": &r.NotBefore, "directory": &r.Directory, "vpc": &r.VPC, "skipBackupReason": &r.SkipBackupReason,
-		"attestation": &r.Attestation, "identityRegion": &r.IdentityRegion, "trigger": &r.Trigger,
+		"attestation": &r.Attestation, "identityRegion": &r.IdentityRegion, "trigger": &r.Trigger, "fleet": &r.Fleet,
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		into, ok := known[name]
@@ -95,7 +96,7 @@ var wanted = map[string]string{
 	"accountId": "a string of twelve digits", "reason": "a string", "dryRun": "true or false", "quickSightAccountName": "a string",
 	"notBefore": "a time such as \"2026-05-01T09:00:00Z\"", "directory": "\"auto\", \"keep\" or a directory id",
 	"vpc": "\"auto\", \"keep\" or a VPC id", "skipBackupReason": "a string", "attestation": "a string",
-	"identityRegion": "a region such as \"us-east-1\"", "trigger": "a string",
+	"identityRegion": "a region such as \"us-east-1\"", "trigger": "a string", "fleet": "the folder of a fleet",
 }
 
 var (
@@ -123,6 +124,12 @@ func (r *Request) validate() error {
 		return badRequest("vpc %q is neither \"auto\", \"keep\" nor a VPC id such as \"vpc-0a1b2c3d\"", string(r.VPC))
 	case r.IdentityRegion != "" && !region.MatchString(r.IdentityRegion):
 		return badRequest("identityRegion %q is not a region such as \"us-east-1\"", r.IdentityRegion)
+	case r.Fleet != "" && !fleet.MatchString(r.Fleet):
+		return badRequest("fleet %q is not the folder of a fleet; only the machine that closes many accounts sets it", r.Fleet)
+	case r.Fleet != "" && !r.DryRun && !strings.HasPrefix(r.Fleet, "closings/"+FleetFolder+"/"):
+		return badRequest("%s is a sweep, which closes nothing", r.Fleet)
+	case r.Fleet != "" && r.NotBefore != nil:
+		return badRequest("an account of a fleet has no notBefore of its own")
 	}
 	return nil
 }

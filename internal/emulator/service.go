@@ -100,6 +100,7 @@ func services() map[string]*service {
 		{name: "cloudtrail", protocol: json11, target: "CloudTrail_20131101", operations: cloudTrailOperations, rules: cloudTrailRules},
 		{name: "s3", protocol: s3XML, operations: s3Operations, rules: s3Rules},
 		{name: "quicksight", protocol: restJSON, denial: APIError{Status: 401}, operations: quickSightOperations, rules: quickSightRules},
+		{name: "ce", protocol: json11, target: "AWSInsightsIndexService", denial: APIError{Code: "AccessDeniedException"}, operations: costExplorerOperations},
 		{name: "organizations", protocol: json11, target: "AWSOrganizationsV20161128", denial: APIError{Code: "AccessDeniedException"}, operations: organizationsOperations, rules: organizationsRules},
 	} {
 		all[s.name] = s

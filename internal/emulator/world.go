@@ -20,6 +20,7 @@ type World struct {
 	Hub                 string              `json:"hub,omitempty"`                 // the account that default role trust admits
 	Organization        string              `json:"organization,omitempty"`        // id of the organization that all accounts belong to
 	Management          string              `json:"management,omitempty"`          // the organization's management account
+	Delegated           string              `json:"delegated,omitempty"`           // the account that may read the organization for it
 	OrganizationalUnits map[string]string   `json:"organizationalUnits,omitempty"` // each one's parent; empty: the root
 	Accounts            map[string]*Account `json:"accounts"`
 	Sessions            map[string]*Session `json:"sessions,omitempty"` // assumed roles, by access key
@@ -32,6 +33,7 @@ type Account struct {
 	Email             string              `json:"email,omitempty"`
 	OrganizationsUnit string              `json:"organizationsUnit,omitempty"` // the one it is in; empty: the root
 	Tags              map[string]string   `json:"tags,omitempty"`              // of the account in its organization
+	QuickSightCost    string              `json:"quickSightCost,omitempty"`    // in USD, in every month
 	Regions           Regions             `json:"regions,omitzero"`
 	SCPs              []Policy            `json:"scps,omitempty"` // service control policies that apply to the account
 	Principals        []Credential        `json:"principals,omitempty"`

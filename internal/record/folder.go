@@ -406,6 +406,10 @@ func (f *Folder) Acts(ctx context.Context) ([]closing.Act, error) {
 
 // PutReport writes the next report, beginning with number 1, and returns its key.
 func (f *Folder) PutReport(ctx context.Context, r closing.Report) (key string, err error) {
+	return f.putReport(ctx, r)
+}
+
+func (f *Folder) putReport(ctx context.Context, r any) (key string, err error) {
 	for n := 1; n <= 100; n++ {
 		name := fmt.Sprintf("report-%d.json", n)
 		err := f.store.put(ctx, f.Key(name), r, condition{absent: true})
@@ -419,16 +423,20 @@ func (f *Folder) PutReport(ctx context.Context, r closing.Report) (key string, e
 
 // LastReport reads the newest report and its key, or returns ErrNotFound.
 func (f *Folder) LastReport(ctx context.Context) (last closing.Report, key string, err error) {
+	return lastReport[closing.Report](ctx, f)
+}
+
+func lastReport[R any](ctx context.Context, f *Folder) (last R, key string, err error) {
 	err = ErrNotFound
 	for n := 1; ; n++ {
-		var r closing.Report
+		var r R
 		name := fmt.Sprintf("report-%d.json", n)
 		missing := f.read(ctx, name, &r)
 		if errors.Is(missing, ErrNotFound) {
 			return last, key, err
 		}
 		if missing != nil {
-			return closing.Report{}, "", missing
+			return last, "", missing
 		}
 		last, key, err = r, f.Key(name), nil
 	}

@@ -121,6 +121,19 @@ func (f *Folder) keep(ctx context.Context, ref closing.ListRef, file scratch) er
 	}
 }
 
+// CopyList keeps a list of another folder in this one, too.
+func (f *Folder) CopyList(ctx context.Context, from *Folder, ref closing.ListRef) error {
+	if ref.N == 0 {
+		return nil
+	}
+	file, err := from.fetch(ctx, ref)
+	if err != nil {
+		return err
+	}
+	defer file.close()
+	return f.keep(ctx, ref, file)
+}
+
 // lines reads JSON lines.
 type lines[T any] struct{ from *bufio.Reader }
 

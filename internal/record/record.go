@@ -20,6 +20,14 @@
 //	  acts/…                                      each mutating call: intent, then outcome (the delete steps, finish-run)
 //	  report-<n>.json, .html                      what came of it (write-report, finish-run)
 //	  report-<n>.announced.json                   that people and pipelines have heard of it (write-report, finish-run)
+//	closings/fleet/<start>-<name>/                many accounts, approved as one; closings/sweep/… is only looked at
+//	  request.json, plan-1.json … commit.json      as above, of the whole fleet (plan-fleet, request-approval, decide-approval, commit-fleet)
+//	  batch-<name>.json                           the input of a Distributed Map, plain (plan-fleet, commit-fleet)
+//	  results/<name>/…                            its results, as Step Functions writes them
+//	  runs/<phase>/<account>.json                 the run of one account (verify-caller)
+//	  grants/<account>.json                       what the commit allows for one account (commit-fleet)
+//	  claims/<account>.json                       the one use that was made of it (commit-plan)
+//	  report-<n>.json                             what became of each account (report-fleet, finish-run)
 //
 // S3's conditional writes are the compare-and-swap. Each write carries a nonce of its writer: where an answer was lost, the
 // retry meets 412, reads back and knows its own hand. Objects name execution, round and digest, and readers check them, so that

@@ -85,7 +85,7 @@ func besiege(t *testing.T, a attack) *siege {
 	}
 	ctx := t.Context()
 	s := &siege{T: t, ctx: ctx, p: p, logs: logs}
-	if err := p.start(ctx, story.Event, ""); err != nil {
+	if err := p.start(ctx, "", story.Event, ""); err != nil {
 		t.Fatal(err)
 	}
 	s.e = p.run.Executions[0]

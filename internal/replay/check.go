@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"quicksight-unsubscribe/internal/closing"
 )
 
 // Check lists what the story expected and did not get.
@@ -28,7 +30,9 @@ func (r *Run) Check() []string {
 	}
 	var status []string
 	for _, e := range r.Executions {
-		status = append(status, string(e.Status()))
+		if !e.nested { // of a fleet's accounts, Accounts tells
+			status = append(status, string(e.Status()))
+		}
 	}
 	if !slices.Equal(status, want.Status) {
 		miss("status", want.Status, status)
@@ -45,6 +49,23 @@ func (r *Run) Check() []string {
 		text = string(encoded)
 		if first.Report.Failure != nil {
 			code = first.Report.Failure.Error
+		}
+	}
+	if fleet := first.Fleet; fleet != nil {
+		encoded, err := json.Marshal(fleet)
+		if err != nil {
+			unmet = append(unmet, "the fleet's report cannot be encoded: "+err.Error())
+		}
+		text = string(encoded)
+		if fleet.Failure != nil {
+			code = fleet.Failure.Error
+		}
+		got := map[string]closing.Outcome{}
+		for _, a := range fleet.Accounts {
+			got[a.AccountID] = a.Outcome
+		}
+		if want.Accounts != nil && !maps.Equal(want.Accounts, got) {
+			miss("accounts", want.Accounts, got)
 		}
 	}
 	if want.Error != "" && code != want.Error {

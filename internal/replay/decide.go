@@ -22,13 +22,14 @@ func (p *player) decide(ctx context.Context, e *Execution, line Line) (code, mes
 	}
 	decision := approval.Decision{
 		Closing: folder, Execution: e.ARN, Round: ask.Round, Digest: ask.Digest, Verdict: closing.Verdict(line.Do), Reason: line.Why,
+		Struck: line.Struck,
 	}
 	if decision.Verdict == closing.Approve {
 		plan, err := p.planOf(ctx, e, folder, ask)
 		if err != nil {
 			return "", "", err
 		}
-		_, decision.Name = plan.Material.Challenge()
+		_, decision.Name = plan.Material.Challenge(line.Struck...)
 	}
 	identity, err := p.prove(ctx, line.As, decision)
 	if err != nil {

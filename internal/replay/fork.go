@@ -30,12 +30,16 @@ func (p *player) fork() (*player, error) {
 	}
 	run.aws = c.aws
 	run.baseline, run.answers = maps.Clone(p.run.baseline), slices.Clone(p.run.answers)
-	run.Executions = nil
+	run.Executions, run.byARN, run.names, c.running = nil, map[string]*Execution{}, map[string]*Execution{}, nil
 	for _, e := range p.run.Executions {
 		copied := *e
 		copied.tokens, copied.tasks = slices.Clone(e.tokens), maps.Clone(e.tasks)
 		copied.Execution = e.Clone(c.surroundings(&copied))
 		run.Executions = append(run.Executions, &copied)
+		run.byARN[e.ARN], run.names[e.Name] = &copied, &copied
+		if slices.Contains(p.running, e) {
+			c.running = append(c.running, &copied)
+		}
 	}
 	c.functions = c.makeFunctions()
 	return &c, nil

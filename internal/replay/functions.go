@@ -27,6 +27,9 @@ func (p *player) makeFunctions() map[string]boot.Function {
 		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory")),
 		"delete-vpc":          boot.Handler(step.DeleteVPC, p.host("delete-vpc")),
 		"write-report":        boot.Handler(step.WriteReport, p.host("write-report")),
+		"plan-fleet":          boot.Handler(step.PlanFleet, p.host("plan-fleet")),
+		"commit-fleet":        boot.Handler(step.CommitFleet, p.host("commit-fleet")),
+		"report-fleet":        boot.Handler(step.ReportFleet, p.host("report-fleet")),
 		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run")),
 	}
 	if p.processes != nil {

@@ -20,11 +20,12 @@ type hub struct {
 
 func hubOf(world *emulator.World) hub { return hub{account: world.Hub, region: "us-east-1"} }
 
-func (h hub) bucket() string     { return workflow.Prefix + "-" + h.account }
-func (h hub) topic() string      { return h.arn("sns", workflow.Prefix) }
-func (h hub) asking() string     { return h.arn("sns", workflow.Prefix+"-approvals") }
-func (h hub) machine() string    { return h.arn("states", "stateMachine:"+workflow.Prefix) }
-func (h hub) killSwitch() string { return "/" + workflow.Prefix + "/kill-switch" }
+func (h hub) bucket() string       { return workflow.Prefix + "-" + h.account }
+func (h hub) topic() string        { return h.arn("sns", workflow.Prefix) }
+func (h hub) asking() string       { return h.arn("sns", workflow.Prefix+"-approvals") }
+func (h hub) machine() string      { return h.arn("states", "stateMachine:"+workflow.Prefix) }
+func (h hub) killSwitch() string   { return "/" + workflow.Prefix + "/kill-switch" }
+func (h hub) fleetMachine() string { return h.arn("states", "stateMachine:"+workflow.Fleet) }
 
 // key, queue and rule are named as the committed permissions name them.
 func (h hub) key() string   { return h.arn("kms", "key/"+workflow.Prefix) }
@@ -35,12 +36,16 @@ func (h hub) functionRole(f workflow.Function) string {
 	return "arn:aws:iam::" + h.account + ":role" + f.RolePath() + f.Name()
 }
 
-func (h hub) machineRole() string {
-	return "arn:aws:iam::" + h.account + ":role" + workflow.Function{Access: workflow.NoTarget}.RolePath() + workflow.Prefix + "-machine"
+// machineRole is the role of a machine.
+func (h hub) machineRole(machine string) string {
+	return "arn:aws:iam::" + h.account + ":role" + workflow.Function{Access: workflow.NoTarget}.RolePath() + machineName(machine) + "-machine"
 }
 
-func (h hub) execution(name string) string {
-	return h.arn("states", "execution:"+workflow.Prefix+":"+name)
+// machineName is the name in a machine's ARN.
+func machineName(machine string) string { return machine[strings.LastIndex(machine, ":")+1:] }
+
+func (h hub) execution(machine, name string) string {
+	return h.arn("states", "execution:"+machineName(machine)+":"+name)
 }
 
 func (h hub) arn(service, resource string) string {
@@ -108,7 +113,7 @@ func furnish(world *emulator.World, h hub, asked []emulator.Subscription, withou
 		if listed := world.Accounts[id].Roles; listed == nil || len(listed) > 0 && len(ownRoles(listed)) == 0 { // an empty list is a list
 			give(account, stacks.Target.Roles)
 		}
-		if id == w.Management {
+		if id == w.Management || id == w.Delegated {
 			give(account, stacks.Organization.Roles)
 		}
 		if id == h.account {
@@ -125,6 +130,9 @@ func furnish(world *emulator.World, h hub, asked []emulator.Subscription, withou
 			ARN:         fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", h.account, f.Name(), f.Name()),
 		})
 	}
+	account.Principals = append(account.Principals, emulator.Credential{
+		AccessKeyID: accessKey(workflow.Fleet), ARN: fmt.Sprintf("arn:aws:sts::%[1]s:assumed-role/%[2]s-machine/%[2]s-machine", h.account, workflow.Fleet),
+	})
 	if person(w, operator) == nil {
 		account.Principals = append(account.Principals, emulator.Credential{
 			AccessKeyID: accessKey(operator), ARN: fmt.Sprintf("arn:aws:iam::%s:user/%s", h.account, operator),
@@ -138,7 +146,12 @@ func (h hub) equip(account *emulator.Account, policies map[string]*emulator.Poli
 	if account.Buckets == nil {
 		account.Buckets = map[string]*emulator.Bucket{}
 	}
-	account.Buckets[h.bucket()] = &emulator.Bucket{Policy: policies["arn:aws:s3:::"+h.bucket()], KMSKey: h.key()}
+	kept := account.Buckets[h.bucket()] // what a story has people keep there
+	if kept == nil {
+		kept = &emulator.Bucket{}
+		account.Buckets[h.bucket()] = kept
+	}
+	kept.Policy, kept.KMSKey = policies["arn:aws:s3:::"+h.bucket()], h.key()
 	account.Topics = append(account.Topics,
 		&emulator.Topic{ARN: h.topic(), Policy: policies[h.topic()], KMSKey: h.key()},
 		&emulator.Topic{ARN: h.asking(), Policy: policies[h.asking()], KMSKey: h.key(), Subscriptions: asked})

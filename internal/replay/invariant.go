@@ -22,6 +22,7 @@ func (r *Run) Invariants() []string {
 	broken = append(broken, r.unsubscribedOnce()...)
 	broken = append(broken, r.lockRespected()...)
 	broken = append(broken, r.othersUntouched()...)
+	broken = append(broken, r.fleetsAsApproved()...)
 	broken = append(broken, r.endsAnnounced()...)
 	return broken
 }
@@ -139,11 +140,16 @@ type writer struct {
 // writers is the record's design.
 var writers = []writer{
 	{"/lock.json", []string{"verify-caller", "write-report", "finish-run"}},
-	{"/deliveries/", []string{"verify-caller"}},
-	{"/request.json", []string{"verify-caller"}},
-	{"/verified.json", []string{"verify-caller"}},
+	{"/deliveries/", []string{"verify-caller", "plan-fleet"}},
+	{"/request.json", []string{"verify-caller", "plan-fleet"}},
+	{"/verified.json", []string{"verify-caller", "plan-fleet"}},
 	{"/inventory-", []string{"take-inventory", "delete-subscription"}},
-	{"/plan-", []string{"take-inventory", "commit-plan"}},
+	{"/batch-", []string{"plan-fleet", "commit-fleet"}},
+	{"/results/", []string{"fleet-machine"}},
+	{"/runs/", []string{"verify-caller", "write-report"}},
+	{"/grants/", []string{"commit-fleet"}},
+	{"/claims/", []string{"commit-plan"}},
+	{"/plan-", []string{"take-inventory", "commit-plan", "plan-fleet"}},
 	{"/retake-", []string{"take-inventory"}},
 	{"/ask-", []string{"request-approval"}},
 	{"/decide-", []string{"request-approval"}},
@@ -153,10 +159,10 @@ var writers = []writer{
 	{"/backup/", []string{"export-assets"}},
 	{"/manifest-", []string{"export-assets"}},
 	{"/lists/", []string{"take-inventory", "request-approval", "export-assets", "commit-plan", "delete-subscription"}},
-	{"/seal.json", []string{"commit-plan", "decide-approval"}},
-	{"/commit.json", []string{"commit-plan"}},
+	{"/seal.json", []string{"commit-plan", "commit-fleet", "decide-approval"}},
+	{"/commit.json", []string{"commit-plan", "commit-fleet"}},
 	{"/acts/", []string{"delete-subscription", "delete-directory", "delete-vpc", "finish-run"}},
-	{"/report-", []string{"write-report", "finish-run"}},
+	{"/report-", []string{"write-report", "report-fleet", "finish-run"}},
 }
 
 // writersAsDesigned holds that each kind of object in the record was written by its own functions alone.
@@ -314,3 +320,68 @@ func keyOf(call emulator.Call) string {
 }
 
 func operationOf(call emulator.Call) string { return call.Service + ":" + call.Operation }
+
+// fleetsAsApproved holds that every account which was closed in a fleet is one that the fleet's approvers kept, as they saw it, and that none was
+// closed by two of its runs.
+func (r *Run) fleetsAsApproved() []string {
+	var broken []string
+	used := map[string]string{}
+	for _, e := range r.Executions {
+		if e.commit == nil || e.commit.Fleet == "" || e.plan == nil {
+			continue
+		}
+		account := e.plan.Material.AccountID
+		say := func(format string, args ...any) {
+			broken = append(broken, fmt.Sprintf("account %s was committed by %s: ", account, e.Name)+fmt.Sprintf(format, args...))
+		}
+		fleet := r.fleetIn(e.commit.Fleet)
+		if fleet == nil || fleet.commit == nil || fleet.plan == nil {
+			say("its fleet %s has no commit", e.commit.Fleet)
+			continue
+		}
+		kept := fleet.plan.Material.Kept(fleet.commit.Decisions)
+		i := slices.IndexFunc(kept, func(m closing.Member) bool { return m.AccountID == account })
+		switch {
+		case len(fleet.commit.Decisions) == 0:
+			say("nobody approved the fleet %s", fleet.Name)
+		case i < 0:
+			say("the approvers of the fleet %s did not keep it", fleet.Name)
+		case kept[i].Digest != e.plan.Digest:
+			say("the approvers of the fleet %s saw another plan", fleet.Name)
+		}
+		if before := used[fleet.ARN+account]; before != "" {
+			say("%s had committed it before", before)
+		}
+		used[fleet.ARN+account] = e.Name
+	}
+	return append(broken, r.fleetsComplete()...)
+}
+
+// fleetsComplete holds that a fleet's report has every account that its plan has, once.
+func (r *Run) fleetsComplete() []string {
+	var broken []string
+	for _, e := range r.Executions {
+		if e.Fleet == nil || e.plan == nil {
+			continue
+		}
+		reported := map[string]int{}
+		for _, a := range e.Fleet.Accounts {
+			reported[a.AccountID]++
+		}
+		for _, m := range e.plan.Material.Fleet {
+			if reported[m.AccountID] != 1 {
+				broken = append(broken, fmt.Sprintf("the report of the fleet %s has account %s %d times", e.Name, m.AccountID, reported[m.AccountID]))
+			}
+		}
+	}
+	return broken
+}
+
+func (r *Run) fleetIn(folder string) *Execution {
+	for _, e := range r.Executions {
+		if e.Folder == folder {
+			return e
+		}
+	}
+	return nil
+}

@@ -38,7 +38,7 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 	}
 	hub := t.player.run.hub
 	if err := t.player.aws.Authorize(emulator.Act{
-		Service: "states.amazonaws.com", Source: hub.machine(), Account: hub.account, Role: hub.machineRole(),
+		Service: "states.amazonaws.com", Source: t.execution.Machine, Account: hub.account, Role: hub.machineRole(t.execution.Machine),
 		Action: "lambda:InvokeFunction", Resource: task.Function,
 	}); err != nil {
 		return forbidden(err)

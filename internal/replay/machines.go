@@ -16,33 +16,33 @@ import (
 
 // The player is the Step Functions side of the emulator: emulator.Machines.
 
-// StartExecution begins an execution of the machine. The emulator has looked at name and input.
+// StartExecution begins an execution of a machine. The emulator has looked at name and input.
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 func (p *player) StartExecution(machine, name, input string) (string, time.Time, error) {
-	if machine != p.run.hub.machine() {
+	definition, known := p.machines[machine]
+	if !known {
 		return "", time.Time{}, refusal("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+machine+"'")
 	}
-	arn := p.run.hub.execution(name)
-	for _, e := range p.run.Executions {
-		if e.ARN == arn {
-			return "", time.Time{}, refusal("ExecutionAlreadyExists", "Execution Already Exists: '"+arn+"'")
-		}
+	arn := p.run.hub.execution(machine, name)
+	if p.find(arn) != nil {
+		return "", time.Time{}, refusal("ExecutionAlreadyExists", "Execution Already Exists: '"+arn+"'")
 	}
-	e := &Execution{Name: name, ARN: arn, Input: []byte(input), tasks: map[string]asl.Task{}}
-	world := p.surroundings(e)
-	e.Execution = p.machine.Start(asl.Options{
-		Name: name, ARN: arn, StateMachineARN: machine, StateMachineName: workflow.Prefix,
-		RoleARN: p.run.hub.machineRole(),
-		Input:   e.Input, Start: p.now, Tasks: world.Tasks, Random: world.Random, UUID: world.UUID,
-	})
+	e := &Execution{Name: name, ARN: arn, Machine: machine, Input: []byte(input), index: len(p.run.Executions), tasks: map[string]asl.Task{}}
+	o := p.surroundings(e)
+	o.Name, o.ARN, o.StateMachineARN, o.StateMachineName = name, arn, machine, machineName(machine)
+	o.RoleARN, o.Input, o.Start = p.run.hub.machineRole(machine), e.Input, p.now
+	e.Execution = definition.Start(o)
 	p.run.Executions = append(p.run.Executions, e)
+	p.run.byARN[arn] = e
+	p.run.names[name] = e
+	p.running = append(p.running, e)
 	return arn, p.now, nil
 }
 
 // surroundings are the world that an execution runs in.
 func (p *player) surroundings(e *Execution) asl.Options {
 	return asl.Options{
-		Tasks: tasks{player: p, execution: e}, Random: rand.New(p.random).Float64, //nolint:gosec // jitter wants repeatable numbers, not secret ones
+		Tasks: tasks{player: p, execution: e}, Executions: nested{player: p, execution: e}, Objects: objects{player: p, execution: e}, Random: rand.New(p.random).Float64, //nolint:gosec // jitter wants repeatable numbers, not secret ones
 		UUID: func() string {
 			p.uuids++
 			return fmt.Sprintf("00000000-0000-4000-8000-%012d", p.uuids)
@@ -50,14 +50,7 @@ func (p *player) surroundings(e *Execution) asl.Options {
 	}
 }
 
-func (p *player) find(arn string) *Execution {
-	for _, e := range p.run.Executions {
-		if e.ARN == arn {
-			return e
-		}
-	}
-	return nil
-}
+func (p *player) find(arn string) *Execution { return p.run.byARN[arn] }
 
 // StateMachine is emulator.Describer.
 func (p *player) StateMachine() emulator.StateMachine {
@@ -65,7 +58,7 @@ func (p *player) StateMachine() emulator.StateMachine {
 	if p.options.Definition != nil {
 		definition = p.options.Definition
 	}
-	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(), Definition: string(definition), Created: p.run.Started}
+	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(h.machine()), Definition: string(definition), Created: p.run.Started}
 }
 
 // ListExecutions is emulator.Lister: the newest first.
@@ -86,7 +79,7 @@ func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
 		return emulator.Execution{}, false
 	}
 	d := emulator.Execution{
-		ARN: e.ARN, Name: e.Name, StateMachineARN: p.run.hub.machine(), Status: string(e.Status()), Start: e.StartTime(),
+		ARN: e.ARN, Name: e.Name, StateMachineARN: e.Machine, Status: string(e.Status()), Start: e.StartTime(),
 		Input: e.Input, Output: e.Output(), Error: e.Error(), Cause: e.Cause(),
 		RedriveCount: e.RedriveCount(), RedriveDate: e.RedriveTime(),
 	}
@@ -98,7 +91,12 @@ func (p *player) DescribeExecution(arn string) (emulator.Execution, bool) {
 
 // StateMachineOf tells whose a token is: emulator.TokenOwner.
 func (p *player) StateMachineOf(token string) (string, bool) {
-	return p.run.hub.machine(), slices.Contains(p.run.tokens(), token)
+	for _, e := range p.run.Executions {
+		if slices.Contains(e.tokens, token) {
+			return e.Machine, true
+		}
+	}
+	return "", false
 }
 
 // SendTaskSuccess rings the doorbell of whichever execution owns the token.
@@ -159,6 +157,8 @@ func (p *player) RedriveExecution(arn string) (time.Time, error) {
 	if err := e.Redrive(p.now); err != nil {
 		return time.Time{}, refusal("ExecutionNotRedrivable", err.Error())
 	}
+	p.running = append(p.running, e)
+	slices.SortFunc(p.running, func(a, b *Execution) int { return a.index - b.index })
 	return p.now, nil
 }
 

@@ -17,9 +17,12 @@ import (
 	"quicksight-unsubscribe/internal/workflow"
 )
 
+// ofFleet is how a story calls the machine that closes many accounts.
+const ofFleet = "fleet"
+
 // start starts an execution as the story's starter does: through the API. The first refusal is the story's, any later one an
 // error.
-func (p *player) start(ctx context.Context, input []byte, name string) error {
+func (p *player) start(ctx context.Context, of string, input []byte, name string) error {
 	starter := p.story.StartedBy
 	if starter == "" {
 		starter = operator
@@ -31,7 +34,11 @@ func (p *player) start(ctx context.Context, input []byte, name string) error {
 	if name == "" {
 		name = fmt.Sprintf("run-%d", len(p.run.Executions)+1)
 	}
-	in := &sfn.StartExecutionInput{StateMachineArn: aws.String(p.run.hub.machine()), Input: aws.String(string(input)), Name: &name}
+	machine := p.run.hub.machine()
+	if of == ofFleet {
+		machine = p.run.hub.fleetMachine()
+	}
+	in := &sfn.StartExecutionInput{StateMachineArn: &machine, Input: aws.String(string(input)), Name: &name}
 	_, err = client.StartExecution(p.outside(ctx), in)
 	var refused smithy.APIError
 	if errors.As(err, &refused) && len(p.run.Executions) == 0 {
@@ -156,7 +163,7 @@ func (p *player) poll(actions ...string) error {
 // https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html
 func (p *player) statusChange(e *Execution, status, name, cause string, at time.Time) (json.RawMessage, error) {
 	detail := map[string]any{
-		"executionArn": e.ARN, "stateMachineArn": p.run.hub.machine(), "name": e.Name, "status": status,
+		"executionArn": e.ARN, "stateMachineArn": e.Machine, "name": e.Name, "status": status,
 		"startDate": e.StartTime().UnixMilli(), "stopDate": at.UnixMilli(), "input": string(e.Input), "output": nil,
 		"inputDetails": map[string]any{"included": true}, "outputDetails": nil,
 	}

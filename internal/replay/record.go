@@ -48,10 +48,9 @@ func (r *Run) folders(ctx context.Context) (map[string]string, error) {
 			parts := strings.SplitAfterN(aws.ToString(object.Key), "/", 4)
 			if len(parts) == 4 {
 				folder := strings.Join(parts[:3], "")
-				for _, e := range r.Executions {
-					if strings.HasSuffix(folder, "-"+e.Name+"/") {
-						folders[e.ARN] = folder
-					}
+				_, name, _ := strings.Cut(parts[2], "-") // its start, and its name
+				if e := r.names[strings.TrimSuffix(name, "/")]; e != nil {
+					folders[e.ARN] = folder
 				}
 			}
 		}
@@ -75,14 +74,24 @@ func (r *Run) collectReports(ctx context.Context) error {
 			continue
 		}
 		folder := store.Folder(e.Folder, e.ARN)
-		report, _, err := folder.LastReport(ctx)
-		if err == nil {
-			e.Report = &report
-		} else if !errors.Is(err, record.ErrNotFound) {
-			return err
+		if e.Machine == r.hub.fleetMachine() {
+			report, err := folder.LastFleetReport(ctx)
+			if err == nil {
+				e.Fleet = &report
+			} else if !errors.Is(err, record.ErrNotFound) {
+				return err
+			}
+		} else {
+			report, _, err := folder.LastReport(ctx)
+			if err == nil {
+				e.Report = &report
+			} else if !errors.Is(err, record.ErrNotFound) {
+				return err
+			}
 		}
 		commit, err := folder.Commit(ctx)
 		if err == nil {
+			e.commit = &commit
 			var plan closing.Plan
 			if plan, err = folder.Plan(ctx, record.PlanName(commit.Round), commit.Round); err == nil {
 				e.plan = &plan

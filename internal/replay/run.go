@@ -51,6 +51,8 @@ type Run struct {
 	Took       time.Duration
 	Refusal    string // why StartExecution refused the story's event
 
+	byARN      map[string]*Execution
+	names      map[string]*Execution
 	hub        hub
 	definition []byte            // another machine than the synthesized one
 	baseline   map[string]string // by id: what the workflow found, and what others changed since
@@ -66,11 +68,16 @@ type Run struct {
 type Execution struct {
 	*asl.Execution
 	Name, ARN string
+	Machine   string // whose it is, an ARN
 	Input     []byte
-	Report    *closing.Report // the last one; nil: none
-	Folder    string          // its closing folder, "" where it has none
+	Report    *closing.Report      // the last one; nil: none
+	Fleet     *closing.FleetReport // likewise, of the machine that closes many accounts
+	Folder    string               // its closing folder, "" where it has none
 
 	plan   *closing.Plan       // that was committed; nil: none
+	index  int                 // among the run's
+	nested bool                // another execution started it
+	commit *closing.Commit     // nil: none
 	tokens []string            // task tokens that it handed out
 	tasks  map[string]asl.Task // by state: the last that it called
 }
@@ -96,7 +103,7 @@ func Play(ctx context.Context, story *Story, o Options) (*Run, error) {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	defer p.end()
-	if err := p.start(ctx, story.Event, ""); err != nil {
+	if err := p.start(ctx, story.Machine, story.Event, ""); err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	p.observe()
@@ -156,7 +163,8 @@ type player struct {
 	options  Options
 	run      *Run
 	aws      *emulator.AWS
-	machine  *asl.Machine
+	machines map[string]*asl.Machine // by ARN
+	running  []*Execution            // that have not ended, in the order in which they were started
 	now      time.Time
 	random   *rand.PCG
 	agenda   []appointment // what is due at a time, in the order in which it was made
@@ -191,8 +199,12 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the state machine: %w", err)
 	}
+	fleet, err := asl.Parse(workflow.FleetDefinition)
+	if err != nil {
+		return nil, fmt.Errorf("the state machine of fleets: %w", err)
+	}
 	p := &player{
-		story: story, options: o, machine: machine, now: story.World.Now,
+		story: story, options: o, now: story.World.Now,
 		random: rand.NewPCG(o.Seed, 1),
 		script: newScript(played(story.Script, o)),
 	}
@@ -205,6 +217,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	maps.Copy(assumptions, story.Assumptions)
 	hub := hubOf(story.World)
+	p.machines = map[string]*asl.Machine{hub.machine(): machine, hub.fleetMachine(): fleet}
 	asked, err := story.subscriptions()
 	if err != nil {
 		return nil, err
@@ -224,7 +237,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws}
+	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws, byARN: map[string]*Execution{}, names: map[string]*Execution{}}
 	p.run.baseline, p.run.byHand = ids(p.run.Before), o.AtGate != nil
 	if o.Binaries != "" {
 		if p.processes, err = newProcesses(p, o.Binaries); err != nil {
@@ -254,7 +267,7 @@ func (p *player) next() (at time.Time, due bool) {
 			at, due = t, true
 		}
 	}
-	for _, e := range p.run.Executions {
+	for _, e := range p.running {
 		if e == p.held() {
 			continue
 		}
@@ -272,7 +285,7 @@ func (p *player) next() (at time.Time, due bool) {
 func (p *player) advance(ctx context.Context) {
 	outer := p.advancing
 	defer func() { p.advancing = outer }()
-	for _, e := range p.run.Executions {
+	for _, e := range slices.Clone(p.running) { // one may start others, which begin with the next step
 		if e == p.held() {
 			continue
 		}
@@ -311,16 +324,19 @@ func (p *player) schedule(at time.Time, do func(context.Context, *player) error)
 
 // observe looks at what happened since it last looked, and makes the appointments that follow from it.
 func (p *player) observe() {
-	for i, e := range p.run.Executions {
-		for _, event := range p.script.newEvents(i, e) {
+	for _, e := range slices.Clone(p.running) {
+		for _, event := range p.script.newEvents(e.index, e) {
 			p.tell(Moment{At: event.Timestamp, Execution: e.Name, Event: &event})
-			p.wake(i+1, event)
+			p.wake(e.index+1, event)
 			if p.options.AtGate != nil && entered(event) == gateState {
 				p.halt(e, event.Timestamp)
 			}
 			if ended(event.Type) && event.Type != asl.ExecutionSucceeded {
 				p.finish(e, event.Timestamp)
 			}
+		}
+		if e.Status() != asl.Running {
+			p.leave(e)
 		}
 	}
 	for _, call := range p.script.newCalls(p.aws) {
@@ -333,6 +349,16 @@ func (p *player) observe() {
 	p.wakeGone()
 	if p.options.Look != nil {
 		p.options.Look(p.soFar)
+	}
+}
+
+// leave lets go of an execution that has ended, and tells those that wait for it.
+func (p *player) leave(e *Execution) {
+	p.running = slices.DeleteFunc(p.running, func(other *Execution) bool { return other == e })
+	for _, other := range p.running {
+		if other.Machine == p.run.hub.fleetMachine() {
+			other.ExecutionEnded(p.now, e.Describe())
+		}
 	}
 }
 

@@ -142,7 +142,7 @@ func (p *player) do(ctx context.Context, line Line) error {
 		if event == nil {
 			event = p.story.Event
 		}
-		return p.start(ctx, event, line.Name)
+		return p.start(ctx, line.Machine, event, line.Name)
 	case Change:
 		return p.change(line.Patch)
 	case Contact:

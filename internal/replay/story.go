@@ -24,6 +24,7 @@ type Story struct {
 	Title       string            `json:"title"`                 // one line
 	About       string            `json:"about,omitempty"`       // what it shows
 	StartedBy   string            `json:"startedBy,omitempty"`   // a principal of the hub; default "operator"
+	Machine     string            `json:"machine,omitempty"`     // that is started: "fleet"; default: the one that closes one account
 	Config      map[string]string `json:"config,omitempty"`      // the functions' environment, where it differs from the default
 	Unconfirmed []string          `json:"unconfirmed,omitempty"` // addresses of approvers who have not confirmed that they are asked by e-mail
 	Assumptions map[string]string `json:"assumptions,omitempty"` // settings that the story is about, held fixed
@@ -35,17 +36,19 @@ type Story struct {
 
 // Line is something that somebody does during a story.
 type Line struct {
-	When  When              `json:"when"`
-	After emulator.Duration `json:"after,omitzero"` // virtual time from When
-	Do    Deed              `json:"do"`
-	As    string            `json:"as,omitempty"`    // the person: approve, reject, cancel
-	Run   int               `json:"run,omitempty"`   // the execution it is done to, from 1; default: the one of When
-	Why   string            `json:"why,omitempty"`   // the person's reason
-	Event json.RawMessage   `json:"event,omitempty"` // start: the input; default: the story's own
-	Patch json.RawMessage   `json:"patch,omitempty"` // change: a JSON Patch (RFC 6902) of the world
-	Name  string            `json:"name,omitempty"`  // start: the execution's name
-	Call  *Call             `json:"call,omitempty"`  // call
-	State string            `json:"state,omitempty"` // invoke: the state whose function it is
+	When    When              `json:"when"`
+	After   emulator.Duration `json:"after,omitzero"` // virtual time from When
+	Do      Deed              `json:"do"`
+	As      string            `json:"as,omitempty"`      // the person: approve, reject, cancel
+	Run     int               `json:"run,omitempty"`     // the execution it is done to, from 1; default: the one of When
+	Why     string            `json:"why,omitempty"`     // the person's reason
+	Event   json.RawMessage   `json:"event,omitempty"`   // start: the input; default: the story's own
+	Patch   json.RawMessage   `json:"patch,omitempty"`   // change: a JSON Patch (RFC 6902) of the world
+	Name    string            `json:"name,omitempty"`    // start: the execution's name
+	Machine string            `json:"machine,omitempty"` // start: as in the story
+	Struck  []string          `json:"struck,omitempty"`  // approve: the accounts of a fleet that are struck out
+	Call    *Call             `json:"call,omitempty"`    // call
+	State   string            `json:"state,omitempty"`   // invoke: the state whose function it is
 	// Answer is the refusal that is expected: a function's error of approve, reject, cancel and invoke, AWS's error code of call.
 	Answer string `json:"answer,omitempty"`
 	Says   string `json:"says,omitempty"` // call: a text of the answer's body
@@ -92,22 +95,23 @@ type Failure struct {
 
 // Expect is what must come out. Zero fields expect nothing; the invariants hold in any case.
 type Expect struct {
-	Refusal   string          `json:"refusal,omitempty"`   // StartExecution itself refuses the input, with this code
-	Outcome   closing.Outcome `json:"outcome,omitempty"`   // of the first execution's last report
-	Status    []string        `json:"status,omitempty"`    // of each execution, such as "SUCCEEDED"
-	Path      []string        `json:"path,omitempty"`      // of the first execution: its Tasks and its end state, repetitions folded
-	Error     string          `json:"error,omitempty"`     // the code in the last report's failure
-	Says      []string        `json:"says,omitempty"`      // texts of the last report
-	Mutations *int            `json:"mutations,omitempty"` // mutating calls that took effect
-	Calls     map[string]int  `json:"calls,omitempty"`     // exact numbers, refused ones too, by "service:Operation"
-	Reads     float64         `json:"reads,omitempty"`     // at most so many times the fewest calls that neither change the target nor touch the record
-	Refused   *int            `json:"refused,omitempty"`   // calls that AWS refused for another reason than a fault
-	Gone      []string        `json:"gone,omitempty"`      // ids that the final world no longer has
-	There     []string        `json:"there,omitempty"`     // ids that it still has
-	Protected *bool           `json:"protected,omitempty"` // termination protection at the end
-	Notices   int             `json:"notices,omitempty"`   // SNS messages, at least
-	Mails     map[string]int  `json:"mails,omitempty"`     // requests for approval, by the address that they reach; exactly these
-	Events    []string        `json:"events,omitempty"`    // the detail-types of the EventBridge events that were sent, in their order
+	Refusal   string                     `json:"refusal,omitempty"`   // StartExecution itself refuses the input, with this code
+	Outcome   closing.Outcome            `json:"outcome,omitempty"`   // of the first execution's last report
+	Accounts  map[string]closing.Outcome `json:"accounts,omitempty"`  // of a fleet, by account; "" for one that is open
+	Status    []string                   `json:"status,omitempty"`    // of each execution, such as "SUCCEEDED"
+	Path      []string                   `json:"path,omitempty"`      // of the first execution: its Tasks and its end state, repetitions folded
+	Error     string                     `json:"error,omitempty"`     // the code in the last report's failure
+	Says      []string                   `json:"says,omitempty"`      // texts of the last report
+	Mutations *int                       `json:"mutations,omitempty"` // mutating calls that took effect
+	Calls     map[string]int             `json:"calls,omitempty"`     // exact numbers, refused ones too, by "service:Operation"
+	Reads     float64                    `json:"reads,omitempty"`     // at most so many times the fewest calls that neither change the target nor touch the record
+	Refused   *int                       `json:"refused,omitempty"`   // calls that AWS refused for another reason than a fault
+	Gone      []string                   `json:"gone,omitempty"`      // ids that the final world no longer has
+	There     []string                   `json:"there,omitempty"`     // ids that it still has
+	Protected *bool                      `json:"protected,omitempty"` // termination protection at the end
+	Notices   int                        `json:"notices,omitempty"`   // SNS messages, at least
+	Mails     map[string]int             `json:"mails,omitempty"`     // requests for approval, by the address that they reach; exactly these
+	Events    []string                   `json:"events,omitempty"`    // the detail-types of the EventBridge events that were sent, in their order
 }
 
 // Load reads a story's folder, strictly.

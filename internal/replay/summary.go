@@ -89,19 +89,15 @@ func (r *Run) tokens() []string {
 	return tokens
 }
 
-func (r *Run) byName(name string) *Execution {
-	for _, e := range r.Executions {
-		if e.Name == name {
-			return e
-		}
-	}
-	return nil
-}
+func (r *Run) byName(name string) *Execution { return r.names[name] }
 
 // outcome is what the last report says, or what Step Functions says where no report was written.
 func (e *Execution) outcome() closing.Outcome {
 	if e.Report != nil {
 		return e.Report.Outcome
+	}
+	if e.Fleet != nil {
+		return e.Fleet.Outcome
 	}
 	if e.Status() == asl.Succeeded {
 		return ""

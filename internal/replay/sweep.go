@@ -72,7 +72,7 @@ func NewSweep(ctx context.Context, story *Story, o Options) (*Sweep, error) {
 	if err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
-	if err := p.start(ctx, story.Event, ""); err != nil {
+	if err := p.start(ctx, story.Machine, story.Event, ""); err != nil {
 		return nil, fmt.Errorf("story %s: %w", story.Name, err)
 	}
 	p.observe()
@@ -399,7 +399,7 @@ func (p *player) repair(ctx context.Context, e *Execution, redriven bool) (how s
 	if bytes.Contains(input, []byte(`"detail-type"`)) && e.account() != "" { // an event starts one run; the next one is somebody's
 		input = fmt.Appendf(nil, `{"accountId": %q}`, e.account())
 	}
-	if err := p.start(ctx, input, ""); err != nil {
+	if err := p.start(ctx, "", input, ""); err != nil {
 		return "", err
 	}
 	p.observe()

@@ -28,17 +28,26 @@ func CommitPlan(env Env) Handler {
 			return Result{}, fmt.Errorf("read the inventory that was taken again: %w", err)
 		}
 		c := &committing{Env: env, in: in, gate: g, retake: retake, now: clock.Now(ctx)}
+		guards := beforeCommit
+		if in.Run.Fleet != "" {
+			guards = beforeFleetCommit
+		}
 		if err := c.readManifest(ctx); err != nil {
 			return Result{}, err
 		}
 		var no objection
-		switch err := check(ctx, env, c, beforeCommit); {
+		switch err := check(ctx, env, c, guards); {
 		case errors.As(err, &no) && no.verdict == Drifted:
 			return env.nextRound(ctx, in, c.asked(), no.reasons)
 		case errors.As(err, &no):
 			return in.decided(g, no.verdict), nil
 		case err != nil:
 			return Result{}, err
+		}
+		if in.Run.Fleet != "" {
+			if err := c.claim(ctx); err != nil {
+				return Result{}, err
+			}
 		}
 		seal, err := env.folder(in).PutSeal(ctx, closing.Seal{Round: in.Run.Round, Digest: in.Run.Digest, Kind: closing.SealCommit, At: c.now})
 		if err != nil {
@@ -96,12 +105,19 @@ func (c *committing) readManifest(ctx context.Context) error {
 	return err
 }
 
+// What holds for every commit.
+var (
+	commitLock    = guard[*committing]{"commit-lock", "the run that has taken the account over: two runs never change one account", (*committing).holdsLock}
+	commitBlocked = guard[*committing]{"commit-blocked", "an account that can no longer be closed safely", (*committing).closable}
+	commitSaved   = guard[*committing]{"commit-saved", "assets of which nobody knows whether they were saved", (*committing).saved}
+)
+
 // beforeCommit: right before the seal.
 var beforeCommit = []guard[*committing]{
-	{"commit-lock", "the run that has taken the account over: two runs never change one account", (*committing).holdsLock},
+	commitLock,
 	{"commit-decision", "an account whose closing is not approved, or not any more, or has not cooled off", (*committing).decided},
-	{"commit-blocked", "an account that can no longer be closed safely", (*committing).closable},
-	{"commit-saved", "assets of which nobody knows whether they were saved", (*committing).saved},
+	commitBlocked,
+	commitSaved,
 	{"commit-drift", "what was made or changed after people decided", (*committing).asApproved},
 	{"commit-age", "an account about which people decided too long ago", (*committing).recent},
 }
@@ -185,7 +201,7 @@ func (c *committing) recent(context.Context) error {
 
 // committed writes the commit that the seal allows.
 func (e Env) committed(ctx context.Context, in Input, g gate, seal closing.Seal) (Result, error) {
-	if seal.Round != in.Run.Round || seal.Digest != in.Run.Digest || g.ask == nil {
+	if seal.Round != in.Run.Round || seal.Digest != in.Run.Digest || g.ask == nil && g.grant == nil {
 		return Result{}, closing.Errorf(closing.RecordInvalid, "the run is sealed for round %d and the digest %s, not for round %d and %s; nothing was touched",
 			seal.Round, seal.Digest, in.Run.Round, in.Run.Digest).WithHint("look at who wrote seal.json, then start a fresh run")
 	}
@@ -193,12 +209,16 @@ func (e Env) committed(ctx context.Context, in Input, g gate, seal closing.Seal)
 	if err != nil {
 		return Result{}, fmt.Errorf("read what was saved: %w", err)
 	}
-	_, err = e.folder(in).PutCommit(ctx, closing.Commit{
-		Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: g.ask.PlanKey,
-		At: seal.At, Decisions: g.ask.Approvals(g.decisions),
-		Manifest: manifest.Sum(),
-	})
-	if err != nil {
+	commit := closing.Commit{
+		Round: in.Run.Round, Digest: in.Run.Digest, PlanKey: e.folder(in).Key(record.PlanName(in.Run.Round)), At: seal.At,
+		Manifest: manifest.Sum(), Fleet: in.Run.Fleet,
+	}
+	if g.grant != nil {
+		commit.Decisions = g.grant.Decisions
+	} else {
+		commit.Decisions = g.ask.Approvals(g.decisions)
+	}
+	if _, err := e.folder(in).PutCommit(ctx, commit); err != nil {
 		return Result{}, fmt.Errorf("write the commit: %w", err)
 	}
 	return in.done(Committed, ListOf()), nil

@@ -44,6 +44,8 @@ type Config struct {
 	ApprovalWindow time.Duration `env:"APPROVAL_WINDOW"` // of one round; default 7 days
 	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it
 
+	FleetCanary int `env:"FLEET_CANARY"` // how many accounts of a fleet are closed before the rest; default 3
+
 	InventoryBudget    time.Duration `env:"INVENTORY_BUDGET"`    // default 2 hours
 	ExportBudget       time.Duration `env:"EXPORT_BUDGET"`       // default 90 minutes, in each round
 	SubscriptionBudget time.Duration `env:"SUBSCRIPTION_BUDGET"` // default 3 hours
@@ -69,6 +71,7 @@ func Defaults() Config {
 		ManagementAccount: NoOrganization,
 		StarterWait:       30 * time.Minute,
 		Quorum:            1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
+		FleetCanary:     3,
 		InventoryBudget: 2 * time.Hour, ExportBudget: 90 * time.Minute, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
 		AuthorizedApplicationsWait: time.Hour,
 	}

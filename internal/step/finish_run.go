@@ -60,7 +60,8 @@ func (e Env) finish(ctx context.Context, body string) error {
 		return closing.Errorf(closing.UnknownEvent, "the message is no EventBridge event: %w; nothing was touched", err)
 	}
 	d := event.Detail
-	if event.Source != "aws.states" || event.DetailType != "Step Functions Execution Status Change" || d.Machine != e.Config.Machine ||
+	if event.Source != "aws.states" || event.DetailType != "Step Functions Execution Status Change" ||
+		d.Machine != e.Config.Machine && d.Machine != e.Config.FleetMachine() ||
 		!slices.Contains(ended, sfntypes.ExecutionStatus(d.Status)) || d.Execution == "" {
 		return closing.Errorf(closing.UnknownEvent, "the event %q of %q, status %q of %q, is not the end of one of our executions; nothing was touched",
 			event.DetailType, event.Source, d.Status, d.Machine).WithHint("correct the rule's pattern")
@@ -72,6 +73,9 @@ func (e Env) finish(ctx context.Context, body string) error {
 	}
 	if !slices.Contains(ended, execution.Status) {
 		return nil // it goes on after a redrive, or has gone on and succeeded
+	}
+	if d.Machine == e.Config.FleetMachine() {
+		return e.finishFleet(ctx, execution)
 	}
 	in := placed(Input{Execution: Execution{ID: d.Execution, Name: aws.ToString(execution.Name), StartTime: aws.ToTime(execution.StartDate)}}, aws.ToString(execution.Input))
 	if in.Run.AccountID == "" { // the input may name an account in a way that only Verify Caller can look up

@@ -19,6 +19,9 @@ type gate struct {
 	decisions []closing.Decision
 	seal      *closing.Seal // nil: neither committed nor cancelled
 	coolOff   time.Duration
+
+	fleet fleet          // where the account was approved in one …
+	grant *closing.Grant // … and what that allows; nil: people decide on the account alone
 }
 
 // gate reads the record of the input's round.
@@ -32,6 +35,19 @@ func (e Env) gate(ctx context.Context, in Input) (gate, error) {
 	if g.plan.Digest != in.Run.Digest {
 		return g, closing.Errorf(closing.RecordInvalid, "the plan of round %d has the digest %s, and this run is about %s; nothing was touched",
 			in.Run.Round, g.plan.Digest, in.Run.Digest).WithHint("look at who wrote %s, then start a fresh run", folder.Key(record.PlanName(in.Run.Round)))
+	}
+	if in.Run.Fleet != "" {
+		if g.fleet, err = e.fleet(ctx, in.Run.Fleet); err != nil {
+			return g, err
+		}
+		granted, err := g.fleet.grant(ctx, in.Run.AccountID)
+		if err != nil {
+			return g, err
+		}
+		if g.plan.Digest != granted.Plan || g.plan.Material.AccountID != granted.AccountID {
+			return g, notInFleet("the plan of this run is %s, and %s was approved", g.plan.Digest, granted.Plan)
+		}
+		g.grant = &granted
 	}
 	switch ask, err := folder.Ask(ctx, in.Run.Round, in.Run.Digest); {
 	case err == nil:
@@ -55,6 +71,9 @@ func (e Env) gate(ctx context.Context, in Input) (gate, error) {
 func (g gate) verdict(now time.Time) Verdict {
 	if g.seal != nil && g.seal.Kind == closing.SealCancel {
 		return Cancelled
+	}
+	if g.grant != nil {
+		return Approved // people have decided on the fleet, which has cooled off
 	}
 	if g.ask == nil {
 		return Pending

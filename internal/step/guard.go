@@ -58,8 +58,9 @@ var (
 
 // Guards lists all guards, in the order in which a closing meets them.
 func Guards() []Guard {
+	fleetAlone := slices.DeleteFunc(listed(beforeFleetCommit), func(g Guard) bool { return slices.Contains(listed(beforeCommit), g) })
 	return slices.Concat(
-		listed(beforeAnything), listed(beforeLock), listed(beforeCommit), listed(onEveryPass), listed(beforeChange), listed(beforeSubscription), listed(beforeUnsubscribe),
+		listed(beforeAnything), listed(beforeLock), listed(beforeCommit), fleetAlone, listed(beforeFleetSeal), listed(onEveryPass), listed(beforeChange), listed(beforeSubscription), listed(beforeUnsubscribe),
 		listed(beforeDirectory), listed(beforeVPC), listed(beforeRestore),
 	)
 }

@@ -47,7 +47,7 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 	if err != nil {
 		return fmt.Errorf("read the request: %w", err)
 	}
-	subject := fmt.Sprintf("Approve closing QuickSight in account %s by %s", in.Run.AccountID, g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
+	subject := fmt.Sprintf("Approve closing QuickSight in %s by %s", subjectOf(in, g.plan), g.ask.Deadline.UTC().Format("2006-01-02 15:04 UTC"))
 	message := e.notice(in, *g.ask, about(in, *g.ask, g.plan, request, e.location("")))
 	for _, approver := range closing.Electorate(g.ask.Approvers, g.ask.Starter) {
 		if slices.ContainsFunc(g.decisions, func(d closing.Decision) bool { return d.Person == approver.Person }) {
@@ -69,12 +69,20 @@ func (e Env) notify(ctx context.Context, in Input, g gate) error {
 	})
 }
 
+// subjectOf names what is asked about.
+func subjectOf(in Input, plan closing.Plan) string {
+	if in.Run.isFleet() {
+		return fmt.Sprintf("%d accounts", len(plan.Material.Fleet))
+	}
+	return "account " + in.Run.AccountID
+}
+
 // about is what is asked.
 func about(in Input, ask closing.Ask, plan closing.Plan, request closing.Request, bucket string) string {
 	var b strings.Builder
 	m := plan.Material
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("The Amazon QuickSight account in AWS account %s is to be closed. This cannot be undone.", in.Run.AccountID)
+	line("Amazon QuickSight in AWS %s is to be closed. This cannot be undone.", subjectOf(in, plan))
 	line("")
 	line("Started by: %s", ask.Starter)
 	if request.Reason != "" {
@@ -91,7 +99,11 @@ func about(in Input, ask closing.Ask, plan closing.Plan, request closing.Request
 		}
 	}
 	line("What would be destroyed:")
-	for _, c := range destroyed(m) {
+	lines := destroyed(m)
+	if in.Run.isFleet() {
+		lines = fleetLines(plan)
+	}
+	for _, c := range lines {
 		line("  %s", c)
 	}
 	line("What follows from it:")

@@ -24,6 +24,7 @@ const RoleOrganization Role = "QuickSightUnsubscribeOrganization"
 func OrganizationPolicy() Policy {
 	return Policy{{Actions: []string{
 		"organizations:DescribeAccount", "organizations:ListAccounts", "organizations:ListParents", "organizations:ListTagsForResource",
+		"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent", "ce:GetCostAndUsage",
 	}}}
 }
 
@@ -39,6 +40,7 @@ const ApproversTag = "quicksight-unsubscribe-approvers"
 // member is what the organization knows of an account.
 type member struct {
 	name  string
+	home  string // the organization's management account
 	tags  map[string]string
 	units []string // ids of the organizational units that it is in, the innermost first, then the root's
 }
@@ -84,6 +86,9 @@ func (e Env) member(ctx context.Context, account string) (member, error) {
 		return member{}, unreadable(err, "organizations:DescribeAccount", "the organization")
 	}
 	m.name = aws.ToString(described.Account.Name)
+	if parts := strings.Split(aws.ToString(described.Account.Arn), ":"); len(parts) > 4 {
+		m.home = parts[4] // the reader may be a delegated administrator
+	}
 	pages := organizations.NewListTagsForResourcePaginator(client, &organizations.ListTagsForResourceInput{ResourceId: &account})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -107,6 +112,48 @@ func (e Env) member(ctx context.Context, account string) (member, error) {
 		m.units = append(m.units, child)
 	}
 	return m, nil
+}
+
+// accountsUnder are the active accounts in a unit and in the units below it.
+func (e Env) accountsUnder(ctx context.Context, unit string) ([]string, error) {
+	if e.Config.ManagementAccount == NoOrganization {
+		return nil, closing.Errorf(closing.BadRequest, "this deployment does not read the organization, and cannot tell which accounts are in %s; nothing was touched", unit).
+			WithHint("give the accounts; or set managementAccount and deploy again")
+	}
+	client, err := e.organization(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var accounts []string
+	for units := []string{unit}; len(units) > 0; units = units[1:] {
+		inUnit := organizations.NewListAccountsForParentPaginator(client, &organizations.ListAccountsForParentInput{ParentId: &units[0]})
+		for inUnit.HasMorePages() {
+			page, err := inUnit.NextPage(ctx)
+			var unknown *types.ParentNotFoundException
+			if errors.As(err, &unknown) {
+				return nil, closing.Errorf(closing.BadRequest, "the organization has no unit %s; nothing was touched", units[0])
+			}
+			if err != nil {
+				return nil, unreadable(err, "organizations:ListAccountsForParent", "the organization")
+			}
+			for _, account := range page.Accounts {
+				if account.State == types.AccountStateActive {
+					accounts = append(accounts, aws.ToString(account.Id))
+				}
+			}
+		}
+		below := organizations.NewListOrganizationalUnitsForParentPaginator(client, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &units[0]})
+		for below.HasMorePages() {
+			page, err := below.NextPage(ctx)
+			if err != nil {
+				return nil, unreadable(err, "organizations:ListOrganizationalUnitsForParent", "the organization")
+			}
+			for _, u := range page.OrganizationalUnits {
+				units = append(units, aws.ToString(u.Id))
+			}
+		}
+	}
+	return accounts, nil
 }
 
 // accountNamed is the id of the one account that has this name.
@@ -142,7 +189,7 @@ func (e Env) accountNamed(ctx context.Context, name string) (string, error) {
 
 // supporting refuses the accounts that the organization itself stands on.
 func (v *verifying) supporting(context.Context) error {
-	if v.request.AccountID != v.Config.ManagementAccount && !v.member.isCore() {
+	if v.request.AccountID != v.Config.ManagementAccount && v.request.AccountID != v.member.home && !v.member.isCore() {
 		return nil
 	}
 	return closing.Errorf(closing.ProtectedAccount, "account %s (%s) is the organization's management, audit or log archive account, which are never closed; nothing was touched",

@@ -35,6 +35,9 @@ const unknownAccount = "unknown"
 // placed gives a run that has no closing folder yet the one that Verify Caller would have made.
 func placed(in Input, input string) Input {
 	in.Run.AccountID = accountIn([]byte(input))
+	if start, err := closing.ParseStart([]byte(input)); err == nil {
+		in.Run.Fleet, in.Run.DryRun = start.Request.Fleet, start.Request.DryRun
+	}
 	in.Run.Closing = record.Prefix(cmp.Or(in.Run.AccountID, unknownAccount), in.Execution.Name, in.Execution.StartTime)
 	return in
 }
@@ -82,6 +85,9 @@ func (e Env) report(ctx context.Context, in Input) *reporting {
 	}
 	read(ctx, r, "seal.json", r.folder.Seal, &r.seal)
 	r.commitDoubt = !read(ctx, r, "commit.json", r.folder.Commit, &r.Commit)
+	if r.Commit != nil && r.Commit.Fleet != "" {
+		r.Decisions = r.Commit.Decisions // people decided on the fleet
+	}
 	var acts *[]closing.Act
 	read(ctx, r, "acts/", r.folder.Acts, &acts)
 	if acts != nil {
@@ -135,15 +141,21 @@ func read[T any](ctx context.Context, r *reporting, name string, from func(conte
 	return false
 }
 
-// failed notes why the run stopped. Step Functions gives a function's error as JSON.
+// failed notes why the run stopped.
 func (r *reporting) failed(f closing.Failure) {
+	f = readable(f)
+	r.Failure = &f
+}
+
+// readable is a failure with the message that people read. Step Functions gives a function's error as JSON.
+func readable(f closing.Failure) closing.Failure {
 	var thrown struct {
 		Message string `json:"errorMessage"`
 	}
 	if err := json.Unmarshal([]byte(f.Message), &thrown); err == nil && thrown.Message != "" {
 		f.Message = thrown.Message
 	}
-	r.Failure = &f
+	return f
 }
 
 // byObservation stands for the request id of a change whose answer was lost: what AWS showed afterwards tells that it took effect, or not.
@@ -274,6 +286,11 @@ func (r *reporting) summary() string {
 	case r.Outcome == closing.OutcomeClosed:
 		text += fmt.Sprintf(": %d verified gone, %d left, %d unknown", len(r.Gone), len(r.Left)+len(r.LeftBehind), len(r.Unknown))
 	}
+	return short(text)
+}
+
+// short is a text in one line, as long as a summary may be.
+func short(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > maxSummary {
 		return string(runes[:maxSummary-1]) + "…"

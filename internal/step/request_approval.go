@@ -22,7 +22,7 @@ func RequestApproval(env Env) Handler {
 			return env.readDecision(ctx, in)
 		case ActionCool:
 			return env.cool(ctx, in)
-		case ActionRetake: // take-inventory's
+		case ActionRetake, ActionList, ActionPlan, ActionCheck: // others'
 		}
 		return Result{}, fmt.Errorf("request-approval knows no action %q", in.Action)
 	}

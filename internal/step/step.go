@@ -51,6 +51,9 @@ const (
 	ActionAsk    Action = "ask"    // request-approval: Request Approval
 	ActionRead   Action = "read"   // request-approval: Read Decision
 	ActionCool   Action = "cool"   // request-approval: Cooling Off
+	ActionList   Action = "list"   // plan-fleet: List Accounts
+	ActionPlan   Action = "plan"   // plan-fleet: Plan Fleet
+	ActionCheck  Action = "check"  // report-fleet: Check Canary
 )
 
 // Run is what the state machine carries from step to step: keys and digests, never the plan itself.
@@ -59,6 +62,7 @@ type Run struct {
 	AccountID      string          `json:"accountId,omitempty"`
 	IdentityRegion string          `json:"identityRegion,omitempty"` // "" where there is no subscription
 	DryRun         bool            `json:"dryRun,omitempty"`
+	Fleet          string          `json:"fleet,omitempty"`     // the folder of the fleet that the run is one account of
 	Starter        string          `json:"starter,omitempty"`   // the principal that started the run, or "unverified"
 	Round          int             `json:"round,omitempty"`     // of asking, from 1
 	Digest         string          `json:"digest,omitempty"`    // of the round's plan

@@ -17,9 +17,16 @@ import (
 )
 
 // TakeInventory looks at everything that a closing would destroy and writes it down as a plan: plan-1.json, or retake-<round>.json
-// for the action "retake". It goes on where it was where one invocation is too short.
+// for the action "retake". It goes on where it was where one invocation is too short. Of an account that was approved in a fleet the plan is
+// the one that was approved.
 func TakeInventory(env Env) Handler {
 	return func(ctx context.Context, in Input) (Result, error) {
+		if in.Run.Fleet != "" && !in.Run.DryRun && in.Action != ActionRetake {
+			return env.adopt(ctx, in)
+		}
+		if in.Run.sweeps() && in.Run.IdentityRegion == "" {
+			return env.notSubscribed(ctx, in)
+		}
 		folder := env.folder(in)
 		request, err := folder.Request(ctx)
 		if err != nil {

@@ -59,6 +59,7 @@ func VerifyCaller(env Env) Handler {
 			Closing:   record.Prefix(request.AccountID, in.Execution.Name, in.Execution.StartTime),
 			AccountID: request.AccountID,
 			DryRun:    request.DryRun,
+			Fleet:     request.Fleet,
 		}
 		if start.Delivery != "" {
 			if err := env.Record.Deliver(ctx, request.AccountID, start.Delivery, in.Execution.ID); err != nil {
@@ -68,6 +69,11 @@ func VerifyCaller(env Env) Handler {
 		folder := env.folder(in)
 		if err := folder.PutRequest(ctx, request); err != nil {
 			return Result{}, err
+		}
+		if request.Fleet != "" {
+			if err := v.enlist(ctx, in); err != nil {
+				return Result{}, err
+			}
 		}
 		target, err := env.AWS.Target(ctx, Access{Account: request.AccountID, Role: RoleRead, Policy: ReadPolicy()})
 		if err != nil {
@@ -103,10 +109,12 @@ func VerifyCaller(env Env) Handler {
 // verifying is one call of the step, as its guards look at it.
 type verifying struct {
 	Env
-	request closing.Request
-	member  member
-	found   subscription
-	checked preflight
+	request   closing.Request
+	member    member
+	found     subscription
+	fleet     fleet // where the run is one account of a fleet
+	execution string
+	checked   preflight
 }
 
 // The guards of this step.
@@ -121,6 +129,7 @@ var (
 	}
 	// beforeLock: before the run takes the account.
 	beforeLock = []guard[*verifying]{
+		{"fleet-claim", "the run that has used an account's approval in a fleet, and may be redriven", (*verifying).unclaimed},
 		{"account-name", "the QuickSight account of somebody who mistyped another account's number", (*verifying).named},
 		{"closing-permission", "an account that would be left half closed, since its role may not go on", (*verifying).permitted},
 	}
@@ -229,7 +238,7 @@ func executionRuns(env Env) func(context.Context, string) (bool, error) {
 
 // paste is the input that starts the next execution: the request, changed where that gets around what stopped this one.
 func paste(request closing.Request, change func(*closing.Request)) string {
-	request.Trigger = ""
+	request.Trigger, request.Fleet = "", ""
 	if request.Directory == closing.Auto {
 		request.Directory = ""
 	}

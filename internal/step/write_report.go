@@ -18,6 +18,7 @@ func WriteReport(env Env) Handler {
 	return func(ctx context.Context, in Input) (Result, error) {
 		if in.Run.Closing == "" {
 			in = env.place(ctx, in)
+			env.enlistRefused(ctx, in)
 		}
 		r := env.report(ctx, in)
 		if in.Failure != nil {
@@ -36,6 +37,20 @@ func WriteReport(env Env) Handler {
 		}
 		in.Run.Outcome, in.Run.Summary = r.Outcome, r.summary()
 		return in.done("", ListOf()), nil
+	}
+}
+
+// enlistRefused notes, in its fleet, a run that was refused before it noted itself.
+func (e Env) enlistRefused(ctx context.Context, in Input) {
+	if in.Run.Fleet == "" {
+		return
+	}
+	folder, _, err := e.Record.Find(ctx, in.Run.Fleet)
+	if err == nil {
+		err = folder.PutAccountRun(ctx, phaseOf(in.Run.DryRun), in.Run.AccountID, record.AccountRun{Execution: in.Execution.ID, Closing: in.Run.Closing})
+	}
+	if err != nil {
+		e.Log.WarnContext(ctx, "the run is not noted in its fleet", "fleet", in.Run.Fleet, "error", err)
 	}
 }
 

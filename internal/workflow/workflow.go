@@ -7,17 +7,21 @@ import (
 	"time"
 )
 
-// Prefix begins the name of every deployed function, role and machine.
+// Prefix begins the name of every deployed function, role and machine. The machine that closes one account has just this name.
 const Prefix = "quicksight-unsubscribe"
+
+// Fleet is the name of the machine that closes many accounts, each by an execution of the other one.
+const Fleet = Prefix + "-fleet"
 
 // Access says which of a target account's roles a function may assume.
 type Access string
 
 // The accesses. They are also the IAM path segment of the function's own role, which the target's trust policies ask for.
 const (
-	NoTarget Access = "hub"
-	Read     Access = "read"
-	Close    Access = "close"
+	NoTarget     Access = "hub"
+	Read         Access = "read"
+	Close        Access = "close"
+	Organization Access = "organization" // no account's role, but the one that reads the organization
 )
 
 // Function is one Lambda function: one folder of functions/, one binary, one role.
@@ -49,6 +53,9 @@ func Functions() []Function {
 		{Folder: "delete-directory", States: []string{"Delete Directory"}, Access: Close, Timeout: 5 * time.Minute, Memory: 256},
 		{Folder: "delete-vpc", States: []string{"Delete VPC"}, Access: Close, Timeout: 10 * time.Minute, Memory: 256},
 		{Folder: "write-report", States: []string{"Write Report"}, Access: Read, Timeout: 5 * time.Minute, Memory: 256},
+		{Folder: "plan-fleet", States: []string{"List Accounts", "Plan Fleet"}, Access: Organization, Timeout: 10 * time.Minute, Memory: 1024},
+		{Folder: "commit-fleet", States: []string{"Commit Fleet"}, Access: NoTarget, Timeout: 10 * time.Minute, Memory: 1024},
+		{Folder: "report-fleet", States: []string{"Check Canary", "Report Fleet"}, Access: Organization, Timeout: 10 * time.Minute, Memory: 1024},
 		{Folder: "finish-run", Access: Close, Timeout: 5 * time.Minute, Memory: 256},
 	}
 }

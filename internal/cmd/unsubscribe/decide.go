@@ -18,11 +18,12 @@ import (
 // decideCommand is unsubscribe approve, reject and cancel.
 type decideCommand struct {
 	credentials
-	Closing string `arg:"" help:"The closing, as the request for approval names it: s3://BUCKET/closings/ACCOUNT/RUN"`
-	Reason  string `help:"Why. A rejection and a cancel need one." placeholder:"TEXT"`
-	Name    string `help:"The QuickSight account's name, instead of being asked for it (the account id, where it has no name)." placeholder:"NAME"`
-	Web     bool   `help:"Decide in the browser, by way of a proxy on this machine that signs with your credentials."`
-	JSON    bool   `help:"Print one JSON object."`
+	Closing string   `arg:"" help:"The closing, as the request for approval names it: s3://BUCKET/closings/ACCOUNT/RUN"`
+	Reason  string   `help:"Why. A rejection and a cancel need one." placeholder:"TEXT"`
+	Name    string   `help:"The QuickSight account's name, instead of being asked for it (the account id, where it has no name)." placeholder:"NAME"`
+	Strike  []string `help:"Of a fleet: accounts that are not to be closed, with commas." placeholder:"ID"`
+	Web     bool     `help:"Decide in the browser, by way of a proxy on this machine that signs with your credentials."`
+	JSON    bool     `help:"Print one JSON object."`
 }
 
 // Run shows the plan and sends the decision on exactly that.
@@ -73,11 +74,15 @@ func (c *decideCommand) Run(s *surroundings) error {
 	if c.Web {
 		return decideInBrowser(s, site, prefix, execution)
 	}
-	printPlan(s.stderr, plan)
+	if plan.Material.Fleet != nil {
+		printFleetPlan(s.stderr, plan)
+	} else {
+		printPlan(s.stderr, plan)
+	}
 	if err := printDifference(s, folder, ask.Difference); err != nil {
 		return err
 	}
-	d := approval.Decision{Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason}
+	d := approval.Decision{Closing: prefix, Execution: execution, Round: ask.Round, Digest: plan.Digest, Verdict: verdict, Reason: c.Reason, Struck: c.Strike}
 	if verdict == closing.Approve {
 		if d.Name, err = c.confirm(s, plan); err != nil {
 			return err
@@ -117,7 +122,7 @@ func printFirst(s *surroundings, d closing.Differences) {
 
 // confirm has the approver type the QuickSight account's name: who has not looked does not know it.
 func (c *decideCommand) confirm(s *surroundings, plan closing.Plan) (string, error) {
-	what, want := plan.Material.Challenge()
+	what, want := plan.Material.Challenge(c.Strike...)
 	typed := c.Name
 	if typed == "" {
 		var err error

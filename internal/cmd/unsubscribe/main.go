@@ -35,6 +35,7 @@ type commands struct {
 	Status  statusCommand  `cmd:"" help:"Show a closing, state by state."`
 	Retry   retryCommand   `cmd:"" help:"Go on with an account's last closing: redrive it, or start a fresh one for what remains."`
 	Report  reportCommand  `cmd:"" help:"Print the report of a closing."`
+	Fleet   fleetCommand   `cmd:"" help:"Plan and close many accounts at once."`
 	Restore restoreCommand `cmd:"" help:"Import what was saved of a closed account into a new one."`
 	Replay  replayCommand  `cmd:"" help:"Replay stories against the embedded AWS."`
 	Demo    demoCommand    `cmd:"" help:"Pick a story in the browser, watch it, and decide on it, without an account."`
