@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
@@ -9,8 +10,9 @@ import (
 
 // Historian is implemented by Machines that keep the history of their executions; without it GetExecutionHistory answers 501.
 type Historian interface {
-	// ExecutionHistory returns the events of an execution, oldest first; ok is false where there is no such execution.
-	ExecutionHistory(arn string) (events []types.HistoryEvent, ok bool)
+	// ExecutionHistory returns the events of an execution, oldest first, with the inputs and outputs of its states or without; ok is false
+	// where there is no such execution.
+	ExecutionHistory(arn string, data bool) (events []types.HistoryEvent, ok bool)
 }
 
 // https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
@@ -20,7 +22,7 @@ func getExecutionHistory(r *request) (any, error) {
 		return nil, r.aws.notImplemented(r)
 	}
 	arn := r.str("executionArn")
-	events, ok := historian.ExecutionHistory(arn)
+	events, ok := historian.ExecutionHistory(arn, !strings.EqualFold(r.str("includeExecutionData"), "false"))
 	if !ok {
 		return nil, apiError("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", arn)
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
@@ -13,12 +14,20 @@ import (
 var _ emulator.Historian = (*player)(nil)
 
 // ExecutionHistory is what GetExecutionHistory answers, the oldest event first.
-func (p *player) ExecutionHistory(arn string) ([]types.HistoryEvent, bool) {
+func (p *player) ExecutionHistory(arn string, data bool) ([]types.HistoryEvent, bool) {
 	e := p.find(arn)
 	if e == nil {
 		return nil, false
 	}
-	return HistoryEvents(e.History()), true
+	history := e.History()
+	if !data {
+		history = slices.Clone(history)
+		for i := range history {
+			d := &history[i].Details
+			d.Input, d.InputDetails, d.Output, d.OutputDetails, d.AssignedVariables, d.AssignedVariablesDetails = "", nil, "", nil, nil, nil
+		}
+	}
+	return HistoryEvents(history), true
 }
 
 // HistoryEvents writes a history in the SDK's types, whose members are those of the events' JSON.

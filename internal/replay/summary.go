@@ -69,13 +69,13 @@ func (r *Run) Judge() Summary {
 }
 
 // isAnswer tells whether an error is an answer rather than a refusal: the record has no such object yet, a conditional write lost,
-// or there is no subscription.
+// or there is no subscription, or no Q index.
 func isAnswer(call emulator.Call) bool {
 	switch call.Error {
 	case "NoSuchKey", "PreconditionFailed":
 		return call.Service == "s3"
 	case "ResourceNotFoundException":
-		return call.Operation == "DescribeAccountSubscription"
+		return call.Operation == "DescribeAccountSubscription" || call.Operation == "DescribeDefaultQBusinessApplication"
 	}
 	return false
 }

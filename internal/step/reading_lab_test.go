@@ -209,7 +209,7 @@ func (l *reading) DescribeExecution(arn string) (emulator.Execution, bool) {
 }
 
 // ExecutionHistory is that of an execution that only began.
-func (l *reading) ExecutionHistory(arn string) ([]sfntypes.HistoryEvent, bool) {
+func (l *reading) ExecutionHistory(arn string, _ bool) ([]sfntypes.HistoryEvent, bool) {
 	_, ok := l.running[arn]
 	return []sfntypes.HistoryEvent{{Id: 1, Timestamp: &l.start, Type: sfntypes.HistoryEventTypeExecutionStarted}}, ok
 }

@@ -93,7 +93,7 @@ func (o *over) DescribeExecution(arn string) (emulator.Execution, bool) {
 	return d, true
 }
 
-func (o *over) ExecutionHistory(arn string) ([]types.HistoryEvent, bool) {
+func (o *over) ExecutionHistory(arn string, _ bool) ([]types.HistoryEvent, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e, running := o.find(arn)
