@@ -424,7 +424,7 @@ func (u *unsubscribing) saved(ctx context.Context) error {
 		return closing.Errorf(closing.RecordInvalid, "what was saved of account %s is no longer what was committed; nothing more was changed", u.plan.AccountID).
 			WithHint("look at who wrote %s, then start a fresh run", u.folder.Key(record.ManifestName(u.commit.Round)))
 	}
-	return nil
+	return u.folder.CheckLists(ctx, m.Backups, m.Objects)
 }
 
 // asApproved is the guard "stale-commit".

@@ -7,6 +7,7 @@ import (
 
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // modern is an account of today, with one secondary namespace and one VPC connection.
@@ -319,4 +320,26 @@ func TestSubscriptionOverrun(t *testing.T) {
 	if got := d.count("quicksight:DeleteAccountSubscription"); got != 1 {
 		t.Errorf("DeleteAccountSubscription was called %d times, want once", got)
 	}
+}
+
+// Ensure that an account is not unsubscribed while the list of what became of its assets is not the one that the committed manifest names.
+func TestUnsubscribingNeedsTheLists(t *testing.T) {
+	t.Parallel()
+	d := newUncommitted(t, modern(""), `{}`, emulator.Options{})
+	backups, err := record.PutList(t.Context(), d.env.folder(d.in), closing.Backup{ARN: "arn:dashboard/1", Kind: "dashboard", Region: "us-east-1", As: closing.NotPossible})
+	d.must(err)
+	d.commitWith(backups)
+	key := d.env.folder(d.in).Key("lists/" + backups.SHA256 + ".jsonl")
+	var kept *emulator.Object
+	d.change(func(w *emulator.World) {
+		objects := w.Accounts[readingHub].Buckets["record"].Objects
+		kept = objects[key]
+		delete(objects, key)
+	})
+	d.fails(d.subscription(), closing.RecordInvalid, key)
+	if changed := d.mutations(); len(changed) > 0 {
+		t.Errorf("the account was changed: %v", changed)
+	}
+	d.change(func(w *emulator.World) { w.Accounts[readingHub].Buckets["record"].Objects[key] = kept })
+	d.must(d.subscription())
 }

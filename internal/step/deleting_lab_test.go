@@ -80,12 +80,15 @@ func newUnplanned(t *testing.T, account string, options emulator.Options) *delet
 }
 
 // commit commits the plan of the run's round.
-func (d *deleting) commit() {
+func (d *deleting) commit() { d.commitWith(closing.ListRef{}) }
+
+// commitWith does so with a list of what became of the assets.
+func (d *deleting) commitWith(backups closing.ListRef) {
 	d.t.Helper()
 	folder := d.env.folder(d.in)
 	_, err := folder.PutSeal(d.t.Context(), closing.Seal{Round: d.in.Run.Round, Digest: d.in.Run.Digest, Kind: closing.SealCommit, At: d.now})
 	d.must(err)
-	manifest, err := folder.PutManifest(d.t.Context(), closing.Manifest{Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now})
+	manifest, err := folder.PutManifest(d.t.Context(), closing.Manifest{Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now, Backups: backups})
 	d.must(err)
 	_, err = folder.PutCommit(d.t.Context(), closing.Commit{
 		Round: d.in.Run.Round, Digest: d.in.Run.Digest, At: d.now, PlanKey: folder.Key(record.PlanName(d.in.Run.Round)), Manifest: manifest.Sum(),
