@@ -110,7 +110,7 @@ func (c *consequences) billing(m Material) {
 		`aws ce get-cost-and-usage --time-period Start=…,End=… --granularity DAILY --metrics UnblendedCost --filter '{"Dimensions":{"Key":"SERVICE","Values":["Amazon QuickSight"]}}'`,
 		"https://community.amazonquicksight.com/t/quicksight-author-billing/25464",
 		"https://docs.aws.amazon.com/quicksight/latest/user/managing-subscriptions.html",
-	}, "until when it is billed: one answer of AWS's community says that charges are prorated to the day, a measurement of 2022 that a user is billed to the end of "+
+	}, "until when it is billed: one answer of AWS's community says that charges are prorated to the day, a measurement of 2022 (Classmethod) that a user is billed to the end of "+
 		"the month; annual subscriptions that have begun cannot be cancelled. Nothing is promised: look at the bill")
 }
 

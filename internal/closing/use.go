@@ -2,6 +2,7 @@ package closing
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -63,7 +64,7 @@ func (u Use) atLeast(n int) string {
 	if u.More {
 		return fmt.Sprintf("at least %d", n)
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 // named lists the first names of n.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
 )
@@ -44,6 +46,16 @@ func TestTakeInventoryAsksForSharing(t *testing.T) {
 	l.in.Action = ActionRetake
 	if retaken := l.take(); len(retaken.Observed.Sharing) > 0 || l.calls(operation) != asked {
 		t.Errorf("an inventory that is taken again asks again: %v", retaken.Observed.Sharing)
+	}
+
+	// It is not begun where the invocation has no time for it.
+	l = newReading(t, `"quickSight": {"publicSharing": true, `+regions+`}`, emulator.Options{})
+	if _, err := l.verify(plain); err != nil {
+		t.Fatal(err)
+	}
+	short := inventoryReserve + time.Minute
+	if result, err := TakeInventory(l.env)(clock.Virtual(t.Context(), l.start, short), l.in); err != nil || result.State != InProgress || l.calls(operation) > 0 {
+		t.Errorf("with %s left: %s, %v, %d calls", short, result.State, err, l.calls(operation))
 	}
 
 	l = newReading(t, `"quickSight": {`+regions+`}`, emulator.Options{})

@@ -315,7 +315,7 @@ func (inv *inventory) read(ctx context.Context, t inventoryTask) error {
 		}
 	}
 	for batch := range slices.Chunk(unread, 4*inventoryLanes) {
-		if clock.Remaining(ctx) < inventoryReserve {
+		if clock.Remaining(ctx) < inventoryReserve+sharingTime(batch) {
 			return nil
 		}
 		batch = slices.DeleteFunc(batch, inv.denied)
