@@ -325,6 +325,37 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+// Ensure that approvers of other accounts reach the page and what is asked about, and no other way to the function.
+func TestApproversOfOtherAccounts(t *testing.T) {
+	stack := hub(t, map[string]any{
+		"identityCenterAccounts": "444455556666", "sessionRoles": "arn:aws:iam::777788889999:role/people", "approvers": "ann <ann@example.com> arn:aws:iam::444455556666:user/ann",
+	})
+	got := map[string]int{}
+	for _, p := range stack.resources("AWS::Lambda::Permission") {
+		got[fmt.Sprint(stack.resolve(p["Principal"]), " ", p["Action"], " ", p["FunctionUrlAuthType"], " ", p["InvokedViaFunctionUrl"])]++
+	}
+	want := map[string]int{}
+	for _, account := range []string{"444455556666", "777788889999"} {
+		want[account+" lambda:InvokeFunctionUrl AWS_IAM <nil>"] = 1
+		want[account+" lambda:InvokeFunction <nil> true"] = 1
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("who may call the URL (-want +got):\n%s", diff)
+	}
+	policy, _ := stack.resource(t, "AWS::S3::BucketPolicy", func(p map[string]any) bool { return strings.Contains(fmt.Sprint(stack.resolve(p)), "closings") })
+	reads := map[string]any{}
+	for _, one := range stack.resolve(policy["PolicyDocument"]).(map[string]any)["Statement"].([]any) {
+		if s := one.(map[string]any); s["Effect"] == "Allow" {
+			reads[fmt.Sprint(s["Action"], " ", s["Resource"])] = s["Principal"]
+		}
+	}
+	both := map[string]any{"AWS": []any{"arn:aws:iam::444455556666:root", "arn:aws:iam::777788889999:root"}}
+	bucket := "arn:aws:s3:::quicksight-unsubscribe-" + hubID
+	if diff := cmp.Diff(map[string]any{"s3:GetObject " + bucket + "/closings/*": both, "s3:ListBucket " + bucket: both}, reads); diff != "" {
+		t.Errorf("who may read (-want +got):\n%s", diff)
+	}
+}
+
 // Ensure that decisions are taken behind a URL which only signed requests reach, that request-approval names it, and that the approvers'
 // policy lets nobody invoke the function in any other way.
 func TestDecisionURL(t *testing.T) {

@@ -58,6 +58,17 @@ type lab struct {
 	ask  closing.Ask
 	rung int
 	ring error // what Step Functions answers to a ring
+	// meanwhile happens once, after everything was read for a decision and before that is written.
+	meanwhile func()
+}
+
+// RoundTrip brings calls to the emulator.
+func (l *lab) RoundTrip(r *http.Request) (*http.Response, error) {
+	if now := l.meanwhile; now != nil && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/decisions/") {
+		l.meanwhile = nil
+		now()
+	}
+	return l.aws.RoundTrip(r)
 }
 
 func newLab(t *testing.T, change func(*closing.Ask), faults ...emulator.Fault) *lab {
@@ -178,7 +189,7 @@ func (l *lab) refused(err error, says string) {
 
 func (l *lab) Hub() aws.Config {
 	return aws.Config{
-		Region: "us-east-1", HTTPClient: &http.Client{Transport: l.aws}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region: "us-east-1", HTTPClient: &http.Client{Transport: l}, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: credentials.NewStaticCredentialsProvider("AKIAHUB", emulator.DefaultSecret, ""),
 	}
 }
@@ -553,5 +564,48 @@ func TestPageSaysWhatIsSaved(t *testing.T) {
 				t.Errorf("%s does not say %q", page, part)
 			}
 		}
+	}
+}
+
+// Ensure that two who decide at the same moment do not get in each other's way: both decisions stand, one rejection refuses, and of one
+// person's two decisions the first that is written does.
+func TestRacing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		quorum     int
+		one, other string
+		verdict    closing.Verdict // the other's
+		says       string          // to the one, whose approval was under way
+		written    int
+	}{
+		{"two approve", 1, "ann", "bob", closing.Approve, "2 of 1 approvals", 2},
+		{"two approve of two", 2, "ann", "bob", closing.Approve, "2 of 2 approvals", 2},
+		{"one rejects", 1, "ann", "bob", closing.Reject, "rejected", 2},
+		{"a double click", 1, "ann", "ann", closing.Approve, "nothing was changed", 1},
+		{"one person both ways", 1, "ann", "ann", closing.Reject, "has decided already: reject", 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t, func(a *closing.Ask) { a.Quorum = tt.quorum })
+			l.meanwhile = func() {
+				l.now = l.now.Add(time.Millisecond)
+				if _, err := l.decide(tt.other, l.on(tt.verdict)); err != nil {
+					t.Errorf("the other: %v", err)
+				}
+			}
+			answer, err := l.decide(tt.one, l.on(closing.Approve))
+			if said := fmt.Sprint(answer.Message, err); !strings.Contains(said, tt.says) || len(l.written()) != tt.written {
+				t.Errorf("the one hears %q, with %v on record", said, l.written())
+			}
+			decisions, err := l.folder().Decisions(l.ctx(), 1, planDigest)
+			want := closing.StandingApproved
+			if tt.verdict == closing.Reject {
+				want = closing.StandingRejected
+			}
+			if got := l.ask.Stands(decisions, l.now); err != nil || got != want {
+				t.Errorf("the request is %s, %v, want %s", got, err, want)
+			}
+		})
 	}
 }
