@@ -78,6 +78,9 @@ func (c *decideCommand) Run(s *surroundings) error {
 		printFleetPlan(s.stderr, plan)
 	} else {
 		printPlan(s.stderr, plan)
+		if n := plan.Material.Assets.N; n > 0 {
+			fmt.Fprintf(s.stderr, "\nEach of the %d assets and users, a line each: %s/lists/%s.jsonl\n", n, strings.TrimSuffix(c.Closing, "/"), plan.Material.Assets.SHA256)
+		}
 	}
 	if err := printDifference(s, folder, ask.Difference); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type planCommand struct {
 	requestFlags
 	Governed    []string `help:"QuickSight regions in which your organization lets accounts work: that it denies another one is no doubt. Default: all." placeholder:"REGION"`
 	JSON        bool     `help:"Print the plan as JSON."`
+	Assets      bool     `help:"Print every asset that would be destroyed, one JSON object a line, and not the plan."`
 	PrintPolicy bool     `help:"Print the IAM policy that this command needs, and do nothing else."`
 }
 
@@ -48,9 +50,12 @@ func (c *planCommand) Run(s *surroundings) error {
 	config := step.Defaults()
 	config.Account, config.Region, config.GovernedRegions = request.AccountID, cfg.Region, c.Governed
 	env := step.Env{Config: config, AWS: own{cfg}, Record: record.InMemory(), Log: slog.New(slog.DiscardHandler)}
-	plan, err := look(s.ctx, s.stderr, env, request)
+	plan, folder, err := look(s.ctx, s.stderr, env, request)
 	if err != nil {
 		return err
+	}
+	if c.Assets {
+		return printAssets(s, folder, plan)
 	}
 	if c.JSON {
 		return printJSON(s, plan)
@@ -59,8 +64,22 @@ func (c *planCommand) Run(s *surroundings) error {
 	return nil
 }
 
+// printAssets prints what a plan only counts.
+func printAssets(s *surroundings, folder *record.Folder, plan closing.Plan) error {
+	lines := json.NewEncoder(s.stdout)
+	for a, err := range record.List[closing.Asset](s.ctx, folder, plan.Material.Assets) {
+		if err == nil {
+			err = lines.Encode(a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // look runs Verify Caller and Take Inventory as the machine would, until there is a plan.
-func look(ctx context.Context, progress io.Writer, env step.Env, request closing.Request) (closing.Plan, error) {
+func look(ctx context.Context, progress io.Writer, env step.Env, request closing.Request) (closing.Plan, *record.Folder, error) {
 	in := step.Input{
 		Execution: step.Execution{ID: "this-process", Name: "plan", StartTime: clock.Now(ctx)},
 		State:     "Verify Caller", Entered: clock.Now(ctx), Request: closing.Canonical(request),
@@ -69,20 +88,22 @@ func look(ctx context.Context, progress io.Writer, env step.Env, request closing
 	fmt.Fprintln(progress, "finding the subscription of account", request.AccountID)
 	result, err := step.VerifyCaller(env)(ctx, in)
 	if err != nil {
-		return closing.Plan{}, hinted(err)
+		return closing.Plan{}, nil, hinted(err)
 	}
 	inventory := step.TakeInventory(env)
 	for {
 		in.State, in.Run, in.Progress = "Take Inventory", result.Run, result.Progress
 		if result, err = inventory(ctx, in); err != nil {
-			return closing.Plan{}, hinted(err)
+			return closing.Plan{}, nil, hinted(err)
 		}
 		if result.State == step.Done {
 			break
 		}
 		fmt.Fprintln(progress, "still reading:", result.Remaining)
 	}
-	return env.Record.Folder(result.Run.Closing, in.Execution.ID).Plan(ctx, record.PlanName(result.Run.Round), result.Run.Round)
+	folder := env.Record.Folder(result.Run.Closing, in.Execution.ID)
+	plan, err := folder.Plan(ctx, record.PlanName(result.Run.Round), result.Run.Round)
+	return plan, folder, err
 }
 
 // hinted names the code in front of the message, as the workflow's report would.
