@@ -24,7 +24,10 @@ func (p *player) StartExecution(machine, name, input string) (string, time.Time,
 		return "", time.Time{}, refusal("StateMachineDoesNotExist", "State Machine Does Not Exist: '"+machine+"'")
 	}
 	arn := p.run.hub.execution(machine, name)
-	if p.find(arn) != nil {
+	if e := p.find(arn); e != nil {
+		if e.Status() == asl.Running && string(e.Input) == input {
+			return arn, e.StartTime(), nil // the same request again, such as a client's whose answer was lost
+		}
 		return "", time.Time{}, refusal("ExecutionAlreadyExists", "Execution Already Exists: '"+arn+"'")
 	}
 	e := &Execution{Name: name, ARN: arn, Machine: machine, Input: []byte(input), index: len(p.run.Executions), tasks: map[string]asl.Task{}}

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/workflow"
 )
 
 // Ensure that a story's journal and history are the same, byte for byte, whether the functions run as handlers within the replay or
@@ -54,6 +57,35 @@ func TestBinaries(t *testing.T) {
 				t.Errorf("as handlers (-) and as processes (+):\n%.4000s", difference)
 			}
 		})
+	}
+}
+
+// Ensure a process that dies is the failure of its invocation, under Lambda's name, and that the next invocation gets a new process.
+func TestBinaryDies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, f := range workflow.Functions() {
+		if err := os.WriteFile(filepath.Join(dir, f.Folder), []byte("#!/bin/sh\necho began >&2\nexit 3\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+			t.Fatal(err)
+		}
+	}
+	story, err := Load(filepath.Join(events, "dry-run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs strings.Builder
+	run, err := Play(t.Context(), story, Options{Binaries: dir, Logs: &logs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for _, event := range run.Executions[0].History() {
+		if event.Details.Error == "Runtime.ExitError" && strings.Contains(event.Details.Cause, "exit status 3") {
+			failed++
+		}
+	}
+	if began := strings.Count(logs.String(), "began"); began < 10 || failed < 10 || run.Executions[0].Status() != asl.Failed {
+		t.Errorf("%d processes began, %d invocations failed, the execution is %s", began, failed, run.Executions[0].Status())
 	}
 }
 

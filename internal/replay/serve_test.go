@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"quicksight-unsubscribe/internal/emulator"
 )
@@ -127,6 +129,23 @@ func TestServedSpeed(t *testing.T) {
 	c.status(run)
 	if c.state() != gateState {
 		t.Errorf("an hour later the run is in %s", c.state())
+	}
+}
+
+// Ensure a request that is sent twice starts one execution, and another one of the same name none.
+func TestStartedOnce(t *testing.T) {
+	t.Parallel()
+	c := newCounter(t, "early-adopter", 0)
+	if first, again := c.start("run-1"), c.start("run-1"); first != again {
+		t.Errorf("it started %s and %s", first, again)
+	}
+	var exists *types.ExecutionAlreadyExists
+	start := &sfn.StartExecutionInput{StateMachineArn: aws.String(c.server.Machine()), Name: aws.String("run-1"), Input: aws.String(`{"accountId": "222233334444"}`)}
+	if _, err := c.client.StartExecution(t.Context(), start); !errors.As(err, &exists) {
+		t.Errorf("another input under the same name: %v", err)
+	}
+	if runs := c.server.Run().Executions; len(runs) != 1 {
+		t.Errorf("there are %d executions", len(runs))
 	}
 }
 

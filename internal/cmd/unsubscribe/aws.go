@@ -37,22 +37,20 @@ func (c credentials) load(ctx context.Context) (aws.Config, error) {
 	return cfg, nil
 }
 
-// timeOf is a clock that goes as AWS's does, however wrong this machine's is: a decision is dated by it, and is refused where the date is
-// wrong. In a replay it is the virtual one.
-func timeOf(ctx context.Context, cfg aws.Config) (func() time.Time, error) {
-	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return nil, fmt.Errorf("ask AWS for the time: %w", err)
-	}
-	skew, _ := awsmiddleware.GetAttemptSkew(out.ResultMetadata)
-	return func() time.Time { return time.Now().Add(skew) }, nil
+// caller is whom credentials belong to, as AWS knows it.
+type caller struct {
+	account, arn string
+	// now goes as AWS's clock does, however wrong this machine's is: a decision is dated by it, and is refused where the date is wrong. In a
+	// replay it is the virtual clock.
+	now func() time.Time
 }
 
-// whoami is the account and the ARN that the credentials belong to.
-func whoami(ctx context.Context, cfg aws.Config) (account, arn string, err error) {
+// whoami asks AWS.
+func whoami(ctx context.Context, cfg aws.Config) (caller, error) {
 	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", "", fmt.Errorf("find out whose credentials these are: %w", err)
+		return caller{}, fmt.Errorf("find out whose credentials these are: %w", err)
 	}
-	return aws.ToString(out.Account), aws.ToString(out.Arn), nil
+	skew, _ := awsmiddleware.GetAttemptSkew(out.ResultMetadata)
+	return caller{aws.ToString(out.Account), aws.ToString(out.Arn), func() time.Time { return time.Now().Add(skew) }}, nil
 }

@@ -63,11 +63,11 @@ func (c *decideCommand) Run(s *surroundings) error {
 	if plan.Digest != ask.Digest {
 		return fmt.Errorf("the plan's digest is %s, and %s is asked about; nothing was decided", plan.Digest, ask.Digest)
 	}
-	now, err := timeOf(s.ctx, cfg)
+	me, err := whoami(s.ctx, cfg)
 	if err != nil {
 		return err
 	}
-	site, err := approval.NewSite(ask, cfg, now)
+	site, err := approval.NewSite(ask, cfg, me.now)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -19,6 +20,7 @@ type hub struct {
 	config  aws.Config
 	machine string // ARN
 	states  *sfn.Client
+	now     func() time.Time // by AWS's clock
 }
 
 // open finds the deployed workflow by whose credentials these are.
@@ -27,17 +29,17 @@ func (c credentials) open(ctx context.Context) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	account, caller, err := whoami(ctx, cfg)
+	me, err := whoami(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := arn.Parse(caller)
+	parsed, err := arn.Parse(me.arn)
 	if err != nil {
-		return nil, fmt.Errorf("the caller's ARN %q: %w", caller, err)
+		return nil, fmt.Errorf("the caller's ARN %q: %w", me.arn, err)
 	}
 	return &hub{
-		config: cfg, states: sfn.NewFromConfig(cfg),
-		machine: fmt.Sprintf("arn:%s:states:%s:%s:stateMachine:%s", parsed.Partition, cfg.Region, account, workflow.Prefix),
+		config: cfg, states: sfn.NewFromConfig(cfg), now: me.now,
+		machine: fmt.Sprintf("arn:%s:states:%s:%s:stateMachine:%s", parsed.Partition, cfg.Region, me.account, workflow.Prefix),
 	}, nil
 }
 

@@ -49,7 +49,7 @@ func (c *listCommand) Run(s *surroundings) error {
 	table := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ACCOUNT\tSTATE\tAGE\tIRREVERSIBLE\tWAITS FOR\tCONSOLE")
 	for _, r := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Account, r.short(), age(time.Since(r.Started)), yesNo(r.Irreversible), dash(r.WaitsFor), r.Console)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Account, r.short(), age(h.now().Sub(r.Started)), yesNo(r.Irreversible), dash(r.WaitsFor), r.Console)
 	}
 	return table.Flush()
 }

@@ -31,12 +31,12 @@ func (c *restoreCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	account, _, err := whoami(s.ctx, cfg)
+	me, err := whoami(s.ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if account != c.Account {
-		return &failure{exitUsage, fmt.Errorf("these are credentials of account %s, not of %s; nothing was imported", account, c.Account)}
+	if me.account != c.Account {
+		return &failure{exitUsage, fmt.Errorf("these are credentials of account %s, not of %s; nothing was imported", me.account, c.Account)}
 	}
 	store := record.New(s3.NewFromConfig(cfg), bucket, func(context.Context) string { return "" }) // it writes nothing
 	folder, _, err := store.Find(s.ctx, strings.TrimSuffix(prefix, "/")+"/")
@@ -47,7 +47,7 @@ func (c *restoreCommand) Run(s *surroundings) error {
 	if err != nil {
 		return hinted(err)
 	}
-	ask := step.Restoring{Account: account, Region: c.Only, Tell: func(line string) { fmt.Fprintln(s.stderr, line) }}
+	ask := step.Restoring{Account: me.account, Region: c.Only, Tell: func(line string) { fmt.Fprintln(s.stderr, line) }}
 	for _, text := range c.VPC {
 		connection, err := step.ParseConnection(text)
 		if err != nil {
