@@ -43,6 +43,12 @@ func (c configuration) check() {
 			panic(fmt.Sprintf("sessionRoles: %q is not the ARN of a role", role))
 		}
 	}
+	if c.CoolOff > closing.MaxCoolOff {
+		panic(fmt.Sprintf("coolOff is %s, more than %s; a request's notBefore waits for longer", duration(c.CoolOff), duration(closing.MaxCoolOff)))
+	}
+	if c.DecisionAge <= 0 {
+		panic("decisionAge is 0: no approval could ever be carried out")
+	}
 	if c.Quorum < 1 {
 		panic(fmt.Sprintf("quorum is %d; at least one person must approve", c.Quorum))
 	}

@@ -9,8 +9,8 @@ import (
 // MaxRounds is how often a run asks. An account that changes faster than people decide needs a fresh run.
 const MaxRounds = 3
 
-// MaxDecisionAge is how old a decision may be at the commit; cooling off is not counted.
-const MaxDecisionAge = 24 * time.Hour
+// MaxCoolOff is how long a run may at most cool off. Whoever wants to wait for longer says notBefore, which the plan shows.
+const MaxCoolOff = 30 * 24 * time.Hour
 
 // Ask is one round of asking for approval. request-approval alone writes it.
 type Ask struct {

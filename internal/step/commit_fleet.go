@@ -70,7 +70,7 @@ func (c *fleetCommitting) decided(context.Context) error {
 // recent ends a fleet whose approvals are too old. It is not asked again: the plans behind it are as old.
 func (c *fleetCommitting) recent(context.Context) error {
 	if n := len(c.gate.fresh(c.now)); n < c.gate.ask.Quorum {
-		return closing.Errorf(closing.Stale, "of %d approvals only %d are at most %s old; nothing was touched", c.gate.ask.Quorum, n, closing.MaxDecisionAge).
+		return closing.Errorf(closing.Stale, "of %d approvals only %d are at most %s old; nothing was touched", c.gate.ask.Quorum, n, c.gate.decisionAge).
 			WithHint("start the fleet again, which plans and asks again")
 	}
 	return nil

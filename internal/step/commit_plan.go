@@ -191,7 +191,7 @@ func (c *committing) asApproved(ctx context.Context) error {
 // to renew an approval.
 func (c *committing) recent(context.Context) error {
 	if n := len(c.gate.fresh(c.now)); n < c.gate.ask.Quorum {
-		return objection{Drifted, ListOf(fmt.Sprintf("of %d approvals only %d are at most %s old", c.gate.ask.Quorum, n, closing.MaxDecisionAge))}
+		return objection{Drifted, ListOf(fmt.Sprintf("of %d approvals only %d are at most %s old", c.gate.ask.Quorum, n, c.gate.decisionAge))}
 	}
 	if age := c.now.Sub(c.retake.Observed.At); age > c.Config.InventoryBudget+closing.MaxCommitAge {
 		return objection{Drifted, ListOf(fmt.Sprintf("the account was looked at %s ago", age))}

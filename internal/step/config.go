@@ -42,7 +42,8 @@ type Config struct {
 	SessionRoles   []string      `env:"SESSION_ROLES"`
 	Quorum         int           `env:"QUORUM"`          // default 1
 	ApprovalWindow time.Duration `env:"APPROVAL_WINDOW"` // of one round; default 7 days
-	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, 0 skips it
+	CoolOff        time.Duration `env:"COOL_OFF"`        // default 15 minutes, at most closing.MaxCoolOff; 0 skips it
+	DecisionAge    time.Duration `env:"DECISION_AGE"`    // of an approval at the commit, cooling off not counted; default 24 hours
 
 	FleetCanary int `env:"FLEET_CANARY"` // how many accounts of a fleet are closed before the rest; default 3
 
@@ -70,7 +71,7 @@ func Defaults() Config {
 	return Config{
 		ManagementAccount: NoOrganization,
 		StarterWait:       30 * time.Minute,
-		Quorum:            1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute,
+		Quorum:            1, ApprovalWindow: 7 * 24 * time.Hour, CoolOff: 15 * time.Minute, DecisionAge: 24 * time.Hour,
 		FleetCanary:     3,
 		InventoryBudget: 2 * time.Hour, ExportBudget: 90 * time.Minute, SubscriptionBudget: 3 * time.Hour, DirectoryBudget: 3 * time.Hour, VPCBudget: 3 * time.Hour,
 		AuthorizedApplicationsWait: time.Hour,

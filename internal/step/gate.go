@@ -18,7 +18,8 @@ type gate struct {
 	ask       *closing.Ask // nil: nobody was asked yet
 	decisions []closing.Decision
 	seal      *closing.Seal // nil: neither committed nor cancelled
-	coolOff   time.Duration
+
+	coolOff, decisionAge time.Duration // of the configuration
 
 	fleet fleet          // where the account was approved in one …
 	grant *closing.Grant // … and what that allows; nil: people decide on the account alone
@@ -26,7 +27,7 @@ type gate struct {
 
 // gate reads the record of the input's round.
 func (e Env) gate(ctx context.Context, in Input) (gate, error) {
-	g := gate{coolOff: e.Config.CoolOff}
+	g := gate{coolOff: e.Config.CoolOff, decisionAge: e.Config.DecisionAge}
 	folder := e.folder(in)
 	var err error
 	if g.plan, err = folder.Plan(ctx, record.PlanName(in.Run.Round), in.Run.Round); err != nil {
@@ -106,6 +107,6 @@ func (g gate) coolUntil() time.Time {
 func (g gate) fresh(now time.Time) []closing.Decision {
 	cooled := g.coolUntil().Sub(g.ask.ApprovedAt(g.decisions))
 	return slices.DeleteFunc(g.ask.Approvals(g.decisions), func(d closing.Decision) bool {
-		return now.Sub(d.At)-cooled > closing.MaxDecisionAge
+		return now.Sub(d.At)-cooled > g.decisionAge
 	})
 }
