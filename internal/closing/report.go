@@ -57,6 +57,10 @@ type Failure struct {
 	Message string `json:"message"`
 }
 
+// VersionGone is Lambda's error where the version of a function that an execution's definition calls is deleted. A redrive keeps the
+// definition, and so meets it again.
+const VersionGone = "Lambda.ResourceNotFoundException"
+
 // Check is what AWS answered about one resource after the run.
 type Check struct {
 	Kind   string `json:"kind"`

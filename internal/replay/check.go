@@ -28,14 +28,17 @@ func (r *Run) Check() []string {
 	if got := first.outcome(); got != want.Outcome {
 		miss("outcome", want.Outcome, got)
 	}
-	var status []string
+	var status, versions []string
 	for _, e := range r.Executions {
 		if !e.nested { // of a fleet's accounts, Accounts tells
-			status = append(status, string(e.Status()))
+			status, versions = append(status, string(e.Status())), append(versions, e.versionsCalled())
 		}
 	}
 	if !slices.Equal(status, want.Status) {
 		miss("status", want.Status, status)
+	}
+	if want.Versions != nil && !slices.Equal(versions, want.Versions) {
+		miss("versions called", want.Versions, versions)
 	}
 	if want.Path != nil && !slices.Equal(folded(first.Path()), want.Path) {
 		miss("path", strings.Join(want.Path, " > "), strings.Join(folded(first.Path()), " > "))

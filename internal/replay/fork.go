@@ -41,7 +41,12 @@ func (p *player) fork() (*player, error) {
 			c.running = append(c.running, &copied)
 		}
 	}
-	c.functions = c.makeFunctions()
+	c.versions = nil
+	for _, v := range p.versions {
+		copied := *v
+		copied.functions = c.makeFunctions(v)
+		c.versions = append(c.versions, &copied)
+	}
 	return &c, nil
 }
 

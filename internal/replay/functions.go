@@ -13,35 +13,35 @@ import (
 	"quicksight-unsubscribe/internal/step"
 )
 
-// makeFunctions makes every function as its main does, on the replay's host. internal/rule holds that each main starts the same step.
-func (p *player) makeFunctions() map[string]boot.Function {
+// makeFunctions makes a version's functions as their mains do, on the replay's host. internal/rule holds that each main starts the same step.
+func (p *player) makeFunctions(v *version) map[string]boot.Function {
 	functions := map[string]boot.Function{
-		"verify-caller":       boot.Handler(step.VerifyCaller, p.host("verify-caller")),
-		"take-inventory":      boot.Handler(step.TakeInventory, p.host("take-inventory")),
-		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter")),
-		"request-approval":    boot.Handler(step.RequestApproval, p.host("request-approval")),
-		"decide-approval":     boot.Handler(approval.Function, p.host("decide-approval")),
-		"export-assets":       boot.Handler(step.ExportAssets, p.host("export-assets")),
-		"commit-plan":         boot.Handler(step.CommitPlan, p.host("commit-plan")),
-		"delete-subscription": boot.Handler(step.DeleteSubscription, p.host("delete-subscription")),
-		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory")),
-		"delete-vpc":          boot.Handler(step.DeleteVPC, p.host("delete-vpc")),
-		"write-report":        boot.Handler(step.WriteReport, p.host("write-report")),
-		"plan-fleet":          boot.Handler(step.PlanFleet, p.host("plan-fleet")),
-		"commit-fleet":        boot.Handler(step.CommitFleet, p.host("commit-fleet")),
-		"report-fleet":        boot.Handler(step.ReportFleet, p.host("report-fleet")),
-		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run")),
+		"verify-caller":       boot.Handler(step.VerifyCaller, p.host("verify-caller", v)),
+		"take-inventory":      boot.Handler(step.TakeInventory, p.host("take-inventory", v)),
+		"find-starter":        boot.Handler(step.FindStarter, p.host("find-starter", v)),
+		"request-approval":    boot.Handler(step.RequestApproval, p.host("request-approval", v)),
+		"decide-approval":     boot.Handler(approval.Function, p.host("decide-approval", v)),
+		"export-assets":       boot.Handler(step.ExportAssets, p.host("export-assets", v)),
+		"commit-plan":         boot.Handler(step.CommitPlan, p.host("commit-plan", v)),
+		"delete-subscription": boot.Handler(step.DeleteSubscription, p.host("delete-subscription", v)),
+		"delete-directory":    boot.Handler(step.DeleteDirectory, p.host("delete-directory", v)),
+		"delete-vpc":          boot.Handler(step.DeleteVPC, p.host("delete-vpc", v)),
+		"write-report":        boot.Handler(step.WriteReport, p.host("write-report", v)),
+		"plan-fleet":          boot.Handler(step.PlanFleet, p.host("plan-fleet", v)),
+		"commit-fleet":        boot.Handler(step.CommitFleet, p.host("commit-fleet", v)),
+		"report-fleet":        boot.Handler(step.ReportFleet, p.host("report-fleet", v)),
+		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run", v)),
 	}
 	if p.processes != nil {
 		for folder := range functions {
-			functions[folder] = p.processes.function(folder)
+			functions[folder] = p.processes.function(folder, v)
 		}
 	}
 	return functions
 }
 
-func (p *player) host(folder string) boot.Host {
-	environment := p.run.hub.environment(p.story.Config)
+func (p *player) host(folder string, v *version) boot.Host {
+	environment := p.run.hub.environment(v.config)
 	return boot.Host{
 		Lookup: func(name string) (string, bool) { value, set := environment[name]; return value, set },
 		AWS:    p.config(accessKey(folder)),

@@ -32,9 +32,9 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 		t.execution.tokens = append(t.execution.tokens, task.Token)
 	}
 	t.execution.tasks[task.State] = task
-	folder := workflow.FolderOf(task.Function)
-	if folder == "" {
-		return asl.Outcome{Failed: true, Error: "Lambda.ResourceNotFoundException", Cause: "Function not found: " + task.Function}
+	folder, version := workflow.FolderOf(task.Function), t.player.versionOf(task.Function)
+	if folder == "" || version == nil {
+		return asl.Outcome{Failed: true, Error: "Lambda.ResourceNotFoundException", Cause: "Function not found: " + task.Function, After: invokeLatency}
 	}
 	hub := t.player.run.hub
 	if err := t.player.aws.Authorize(emulator.Act{
@@ -48,7 +48,7 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 	if lost != nil && !lost.After {
 		return asl.Outcome{Failed: true, Error: lost.Error, Cause: "the story makes Lambda refuse the invocation", After: invokeLatency}
 	}
-	out := t.player.invoke(ctx, folder, label, task.Payload)
+	out := t.player.invokeVersion(ctx, version, folder, label, task.Payload)
 	if lost != nil {
 		return asl.Outcome{Failed: true, Error: lost.Error, Cause: "the story loses the function's answer", After: out.After}
 	}
@@ -58,16 +58,21 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 // invokeLatency is what an invocation takes beside its calls.
 const invokeLatency = 20 * time.Millisecond
 
-// invoke runs a function on a clock that stands still, and tells how long its calls took.
+// invoke runs the newest version of a function.
 func (p *player) invoke(ctx context.Context, folder, label string, payload json.RawMessage) asl.Outcome {
+	return p.invokeVersion(ctx, p.newest(), folder, label, payload)
+}
+
+// invokeVersion runs a function on a clock that stands still, and tells how long its calls took.
+func (p *player) invokeVersion(ctx context.Context, v *version, folder, label string, payload json.RawMessage) asl.Outcome {
 	f, _ := workflow.Lookup(folder)
 	if err := p.aws.Authorize(emulator.Act{Service: "lambda.amazonaws.com", Account: p.run.hub.account, Role: p.run.hub.functionRole(f)}); err != nil {
 		return forbidden(err)
 	}
-	i := &invocation{label: label, folder: folder, payload: payload, timeout: f.Timeout}
+	i := &invocation{label: label, version: v, folder: folder, payload: payload, timeout: f.Timeout}
 	ctx = lambdacontext.NewContext(context.WithValue(ctx, invocationKey{}, i), &lambdacontext.LambdaContext{AwsRequestID: requestID(label)})
 	ctx = clock.Virtual(ctx, p.now, f.Timeout)
-	out, err := p.functions[folder](ctx, payload)
+	out, err := v.functions[folder](ctx, payload)
 	p.letGo(i)
 	took := clock.Elapsed(ctx) + invokeLatency
 	if died, ok := p.death(i, took); ok {
@@ -138,6 +143,7 @@ func (p *player) failure(state string) *Failure {
 // invocation is one invocation of a function, which its calls belong to.
 type invocation struct {
 	label, folder string
+	version       *version
 	payload       json.RawMessage
 	timeout       time.Duration
 	calls         int    // so far

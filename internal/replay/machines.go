@@ -57,11 +57,8 @@ func (p *player) find(arn string) *Execution { return p.run.byARN[arn] }
 
 // StateMachine is emulator.Describer.
 func (p *player) StateMachine() emulator.StateMachine {
-	h, definition := p.run.hub, workflow.Definition
-	if p.options.Definition != nil {
-		definition = p.options.Definition
-	}
-	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(h.machine()), Definition: string(definition), Created: p.run.Started}
+	h := p.run.hub
+	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(h.machine()), Definition: string(p.newest().definition), Created: p.run.Started}
 }
 
 // ListExecutions is emulator.Lister: the newest first.

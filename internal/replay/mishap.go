@@ -127,7 +127,7 @@ func (p *player) before(i *invocation, r *http.Request) error {
 		return errDead
 	}
 	p.duplicates++
-	p.invoke(ctx, i.folder, fmt.Sprintf("%s~%d", i.label, p.duplicates), i.payload) // nobody waits for its answer
+	p.invokeVersion(ctx, i.version, i.folder, fmt.Sprintf("%s~%d", i.label, p.duplicates), i.payload) // nobody waits for its answer
 	return nil
 }
 

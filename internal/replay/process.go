@@ -46,7 +46,7 @@ type processes struct {
 	dir     string
 	server  *http.Server
 	address string
-	running map[string]*emulator.Process // by folder
+	running map[string]*emulator.Process // by folder and version
 	logs    shared
 
 	mu sync.Mutex
@@ -77,15 +77,16 @@ func (ps *processes) close() error {
 }
 
 // function is a function's binary as boot.Handler would give its step.
-func (ps *processes) function(folder string) boot.Function {
+func (ps *processes) function(folder string, v *version) boot.Function {
+	name := fmt.Sprintf("%s:%d", folder, v.number)
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
-		process := ps.running[folder]
+		process := ps.running[name]
 		if process == nil {
 			var err error
-			if process, err = ps.start(folder); err != nil {
+			if process, err = ps.start(folder, v); err != nil {
 				return nil, exited(err)
 			}
-			ps.running[folder] = process
+			ps.running[name] = process
 		}
 		l, _ := lambdacontext.FromContext(ctx)
 		ps.note(l.AwsRequestID, ctx)
@@ -93,7 +94,7 @@ func (ps *processes) function(folder string) boot.Function {
 		f, _ := workflow.Lookup(folder)
 		content, failed, err := process.Invoke(ctx, l.AwsRequestID, wall().Add(f.Timeout), payload)
 		if err != nil {
-			delete(ps.running, folder)
+			delete(ps.running, name)
 			return nil, exited(errors.Join(err, process.Close()))
 		}
 		if !failed {
@@ -115,8 +116,8 @@ func exited(err error) error {
 	return messages.InvokeResponse_Error{Type: "Runtime.ExitError", Message: err.Error()}
 }
 
-func (ps *processes) start(folder string) (*emulator.Process, error) {
-	environment := ps.player.run.hub.environment(ps.player.story.Config)
+func (ps *processes) start(folder string, v *version) (*emulator.Process, error) {
+	environment := ps.player.run.hub.environment(v.config)
 	environment["AWS_REGION"] = ps.player.run.hub.region
 	environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"] = accessKey(folder), emulator.DefaultSecret
 	environment[boot.ReplayVariable] = ps.address

@@ -118,7 +118,11 @@ func (r *Run) reportLines(w io.Writer, e *Execution) {
 		fmt.Fprintf(w, "  restored %s\n", what)
 	}
 	if report.Failure != nil {
-		fmt.Fprintf(w, "  %s in %s: %s\n", report.Failure.Error, report.Failure.State, report.Failure.Message)
+		where := ""
+		if report.Failure.State != "" { // finish-run is not told
+			where = " in " + report.Failure.State
+		}
+		fmt.Fprintf(w, "  %s%s: %s\n", report.Failure.Error, where, report.Failure.Message)
 	}
 	if report.Next != "" {
 		fmt.Fprintf(w, "  next   %s\n", report.Next)

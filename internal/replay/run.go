@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
-	"quicksight-unsubscribe/internal/boot"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 // Options say how a story is run.
@@ -174,7 +172,7 @@ type player struct {
 	// Running numbers: ids, and the invocations of functions that no state calls.
 	uuids, finishes, decisions, byHand, duplicates int
 
-	functions map[string]boot.Function
+	versions  []*version // that were deployed
 	processes *processes // nil: the functions are handlers
 	mishaps   []mishap   // that wait for their call
 	answered  answered   // of the newest invocation
@@ -191,18 +189,6 @@ type appointment struct {
 }
 
 func newPlayer(story *Story, o Options) (*player, error) {
-	definition := workflow.Definition
-	if o.Definition != nil {
-		definition = o.Definition
-	}
-	machine, err := asl.Parse(definition)
-	if err != nil {
-		return nil, fmt.Errorf("the state machine: %w", err)
-	}
-	fleet, err := asl.Parse(workflow.FleetDefinition)
-	if err != nil {
-		return nil, fmt.Errorf("the state machine of fleets: %w", err)
-	}
 	p := &player{
 		story: story, options: o, now: story.World.Now,
 		random: rand.NewPCG(o.Seed, 1),
@@ -217,7 +203,6 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	maps.Copy(assumptions, story.Assumptions)
 	hub := hubOf(story.World)
-	p.machines = map[string]*asl.Machine{hub.machine(): machine, hub.fleetMachine(): fleet}
 	asked, err := story.subscriptions()
 	if err != nil {
 		return nil, err
@@ -244,8 +229,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 			return nil, err
 		}
 	}
-	p.functions = p.makeFunctions()
-	return p, nil
+	return p, p.publish(story.Config)
 }
 
 // end ends what runs beside this process.

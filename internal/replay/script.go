@@ -143,6 +143,8 @@ func (p *player) do(ctx context.Context, line Line) error {
 			event = p.story.Event
 		}
 		return p.start(ctx, line.Machine, event, line.Name)
+	case Deploy:
+		return p.deploy(line)
 	case Change:
 		return p.change(line.Patch)
 	case Contact:

@@ -49,6 +49,9 @@ type Line struct {
 	Struck  []string          `json:"struck,omitempty"`  // approve: the accounts of a fleet that are struck out
 	Call    *Call             `json:"call,omitempty"`    // call
 	State   string            `json:"state,omitempty"`   // invoke: the state whose function it is
+	// Config is deploy's: the new version's environment, where it differs from the story's. Removes takes the older versions away.
+	Config  map[string]string `json:"config,omitempty"`
+	Removes bool              `json:"removes,omitempty"`
 	// Answer is the refusal that is expected: a function's error of approve, reject, cancel and invoke, AWS's error code of call.
 	Answer string `json:"answer,omitempty"`
 	Says   string `json:"says,omitempty"` // call: a text of the answer's body
@@ -68,6 +71,7 @@ const (
 	Change  Deed = "change"  // something changes in AWS behind the workflow's back
 	Contact Deed = "call"    // somebody calls AWS around the workflow
 	Invoke  Deed = "invoke"  // somebody invokes a state's function by hand, with the input that the execution's history shows
+	Deploy  Deed = "deploy"  // a new version of the stack is deployed
 )
 
 // When is the moment that a line waits for. Exactly one of State, Call, Gone, Ended or Started is set.
@@ -99,6 +103,7 @@ type Expect struct {
 	Outcome   closing.Outcome            `json:"outcome,omitempty"`   // of the first execution's last report
 	Accounts  map[string]closing.Outcome `json:"accounts,omitempty"`  // of a fleet, by account; "" for one that is open
 	Status    []string                   `json:"status,omitempty"`    // of each execution, such as "SUCCEEDED"
+	Versions  []string                   `json:"versions,omitempty"`  // of each execution: the functions' versions that its states called, such as "1"
 	Path      []string                   `json:"path,omitempty"`      // of the first execution: its Tasks and its end state, repetitions folded
 	Error     string                     `json:"error,omitempty"`     // the code in the last report's failure
 	Says      []string                   `json:"says,omitempty"`      // texts of the last report
@@ -156,11 +161,14 @@ func (s *Story) validate() error {
 		if set != 1 {
 			return fmt.Errorf("story %s: line %d of the script: exactly one of started, state, call, gone and ended says when", s.Name, i+1)
 		}
-		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke}, line.Do) {
+		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke, Deploy}, line.Do) {
 			return fmt.Errorf("story %s: line %d of the script: unknown deed %q", s.Name, i+1, line.Do)
 		}
 		if (line.Do == Contact) != (line.Call != nil) || (line.Do == Change) != (line.Patch != nil) || (line.Do == Invoke) != (line.State != "") {
 			return fmt.Errorf("story %s: line %d of the script: call goes with a call, change with a patch, invoke with a state", s.Name, i+1)
+		}
+		if line.Do != Deploy && (line.Removes || line.Config != nil) {
+			return fmt.Errorf("story %s: line %d of the script: config and removes go with deploy", s.Name, i+1)
 		}
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 
 var (
 	starts  = regexp.MustCompile(`boot\.Start\((\w+\.\w+)\)`)
-	replays = regexp.MustCompile(`"([a-z-]+)":\s+boot\.Handler\((\w+\.\w+), p\.host\("([a-z-]+)"\)\)`)
+	replays = regexp.MustCompile(`"([a-z-]+)":\s+boot\.Handler\((\w+\.\w+), p\.host\("([a-z-]+)", v\)\)`)
 )
 
 // Ensure each folder of functions is a function of the workflow's table, and the replay runs the very step that its main starts.

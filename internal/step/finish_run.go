@@ -149,7 +149,7 @@ func (r *reporting) goOn(ctx context.Context) (string, error) {
 		return "", err
 	case holder != "" && holder != r.Execution: // another run has taken over
 		return fmt.Sprintf("aws stepfunctions describe-execution --region %s --execution-arn %s", r.Config.Region, holder), nil
-	case r.Failure.Error == string(closing.Stale): // a redrive would find the same
+	case r.Failure.Error == string(closing.Stale), r.Failure.Error == closing.VersionGone: // a redrive would find the same
 		return r.startCommand(func(*closing.Request) {}), nil
 	default:
 		return r.redriveCommand(), nil

@@ -82,6 +82,8 @@ func (s standing) againstRedrive() string {
 		return "Step Functions does not redrive the last run any more; a fresh one asks again, for what remains"
 	case s.report != nil && s.report.Failure != nil && s.report.Failure.Error == string(closing.Stale):
 		return "the account changed after the last run's commit; a fresh one asks again"
+	case s.report != nil && s.report.Failure != nil && s.report.Failure.Error == closing.VersionGone:
+		return "a function's version that the last run calls is deleted; a fresh one calls the newest, and asks again"
 	default:
 		return ""
 	}
