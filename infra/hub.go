@@ -49,7 +49,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	config.Bucket, config.Topic, config.ApprovalTopic = *bucket.BucketName(), *topic.TopicArn(), *approvals.TopicArn()
 	all := newFunctions(stack, config, built, roles)
 	page := newDecisionURL(stack, w, all.latest["decide-approval"], *bucket.BucketArn(), *key.KeyArn())
-	admitAccounts(stack, all.latest["decide-approval"], bucket, key, config.approversAccounts())
+	admitAccounts(all.latest["decide-approval"], bucket, key, config.approversAccounts())
 	all.latest["request-approval"].AddEnvironment(jsii.String("DECISION_URL"), page, nil)
 	machine := newMachine(stack, config, w, all.versions)
 	newFleetMachine(stack, config, w, r, all.versions)

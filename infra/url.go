@@ -41,7 +41,7 @@ func newDecisionURL(scope constructs.Construct, w where, decide awslambda.Functi
 
 // admitAccounts lets accounts beside the hub, from which approvers come, call the URL, and read what is asked about: in an account of its
 // own an identity's policy is enough, across accounts the resource has to agree. Who of them decides is decide-approval's to say.
-func admitAccounts(scope constructs.Construct, decide awslambda.Function, bucket awss3.Bucket, key awskms.Key, accounts []string) {
+func admitAccounts(decide awslambda.Function, bucket awss3.Bucket, key awskms.Key, accounts []string) {
 	for _, account := range accounts {
 		principal := awsiam.NewAccountPrincipal(jsii.String(account))
 		decide.AddPermission(jsii.String("UrlFor"+account), &awslambda.Permission{

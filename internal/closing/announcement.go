@@ -14,7 +14,7 @@ type Announcement interface {
 
 // Announced are the detail-types of our announcements.
 func Announced() []string {
-	return []string{ApprovalRequested{}.Type(), ApprovalDecided{}.Type(), ApprovalExpired{}.Type(), ClosingFinished{}.Type()}
+	return []string{ApprovalRequested{}.Type(), ApprovalDecided{}.Type(), ApprovalExpired{}.Type(), Finished{}.Type()}
 }
 
 // Concerning is what every announcement says of its run.
@@ -60,9 +60,9 @@ type ApprovalExpired struct {
 	Deadline time.Time `json:"deadline"`
 }
 
-// ClosingFinished says how a run has ended. Each end is announced once, and a run that is redriven has more than one; Report tells them
+// Finished says how a run has ended. Each end is announced once, and a run that is redriven has more than one; Report tells them
 // apart, should AWS deliver one twice.
-type ClosingFinished struct {
+type Finished struct {
 	Concerning
 	Outcome      Outcome `json:"outcome"`
 	Irreversible bool    `json:"irreversible"` // the subscription was deleted
@@ -80,4 +80,4 @@ func (ApprovalDecided) Type() string { return "ApprovalDecided" }
 func (ApprovalExpired) Type() string { return "ApprovalExpired" }
 
 // Type is the event's detail-type.
-func (ClosingFinished) Type() string { return "ClosingFinished" }
+func (Finished) Type() string { return "ClosingFinished" }

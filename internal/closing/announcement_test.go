@@ -32,7 +32,7 @@ func TestAnnouncementSamples(t *testing.T) {
 	}
 	types := map[string]func() any{
 		"ApprovalRequested": func() any { return &ApprovalRequested{} }, "ApprovalDecided": func() any { return &ApprovalDecided{} },
-		"ApprovalExpired": func() any { return &ApprovalExpired{} }, "ClosingFinished": func() any { return &ClosingFinished{} },
+		"ApprovalExpired": func() any { return &ApprovalExpired{} }, "ClosingFinished": func() any { return &Finished{} },
 	}
 	var seen []string
 	for _, s := range samples {

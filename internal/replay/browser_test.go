@@ -136,7 +136,7 @@ func TestReplayDecidedInBrowser(t *testing.T) { //nolint:paralleltest // one bro
 	if testing.Short() {
 		t.Skip("-short: a browser takes long, and the race detector sees nothing of it")
 	}
-	make, err := exec.LookPath("make")
+	command, err := exec.LookPath("make")
 	if err != nil {
 		t.Skip("make is not installed")
 	}
@@ -149,7 +149,7 @@ func TestReplayDecidedInBrowser(t *testing.T) { //nolint:paralleltest // one bro
 	} {
 		t.Run(tt.verdict, func(t *testing.T) {
 			c := newChromium(t)
-			cmd := exec.CommandContext(t.Context(), make, "-s", "-C", "../..", "replay", "EVENT=early-adopter", "APPROVE=web", "BUILD="+t.TempDir())
+			cmd := exec.CommandContext(t.Context(), command, "-s", "-C", "../..", "replay", "EVENT=early-adopter", "APPROVE=web", "BUILD="+t.TempDir())
 			cmd.Env = append(os.Environ(), "CI=1", "NO_COLOR=1")
 			said, err := cmd.StderrPipe()
 			if err != nil {

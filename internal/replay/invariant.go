@@ -99,7 +99,7 @@ func (r *Run) endsAnnounced() []string {
 	}
 	announced := map[string]int{} // when the last invocation began that did, by the report's key
 	for _, e := range r.events() {
-		var finished closing.ClosingFinished
+		var finished closing.Finished
 		if e.kind != finished.Type() {
 			continue
 		}

@@ -231,7 +231,7 @@ func (r *reporting) announce(ctx context.Context) error {
 	if err := r.mail(ctx); err != nil {
 		return err
 	}
-	finished := closing.ClosingFinished{
+	finished := closing.Finished{
 		Concerning: r.Concerning(r.AccountID, r.Execution, r.Closing),
 		Outcome:    r.Outcome, Irreversible: r.Irreversible, Report: r.location(r.key), Summary: r.summary(),
 	}

@@ -282,7 +282,7 @@ func (e Env) finishFleetReport(ctx context.Context, in Input, r *closing.FleetRe
 		return err
 	}
 	irreversible := slices.ContainsFunc(r.Accounts, func(a closing.Ended) bool { return a.Irreversible })
-	return e.Announce(ctx, closing.ClosingFinished{
+	return e.Announce(ctx, closing.Finished{
 		Concerning: e.Concerning("", in.Execution.ID, in.Run.Closing), Outcome: r.Outcome, Irreversible: irreversible, Report: e.location(key), Summary: fleetSummary(*r),
 	})
 }
