@@ -141,6 +141,7 @@ type measured struct {
 
 // TestStepInAProcess is such a process.
 func TestStepInAProcess(t *testing.T) {
+	t.Parallel()
 	host := os.Getenv("STEP_AWS")
 	if host == "" {
 		t.Skip("TestMemoryIsFlat starts it")

@@ -382,7 +382,7 @@ func (inv *inventory) conclude(ctx context.Context, env Env, t inventoryTask, ve
 	o := closing.Observed{
 		At: clock.Now(ctx), Requester: cmp.Or(t.Starter, t.Request.Trigger),
 		Evidence: slices.Concat(verified.Evidence, inv.Administrators.evidence(t.Starter)),
-		Advice:   slices.Concat(verified.Advice, inv.advice(env.Config)),
+		Advice:   slices.Concat(verified.Advice, inv.advice()),
 		Blockers: inv.blockers(env.Config, t.Request),
 	}
 	if err := inv.consequences(ctx, t, &o); err != nil {
@@ -481,7 +481,7 @@ func (inv *inventory) unlisted(config Config) []closing.NotReadable {
 }
 
 // advice is what the approver should know of how the inventory was taken.
-func (inv *inventory) advice(config Config) []string {
+func (inv *inventory) advice() []string {
 	var advice []string
 	if len(inv.Regions.Disabled) > 0 {
 		advice = append(advice, "not inventoried, because the account has not enabled them: "+inWords(inv.Regions.Disabled))
