@@ -147,7 +147,7 @@ func TestWithoutPermission(t *testing.T) {
 		{"write-report", "sns:Publish", "dry-run"},
 		{"finish-run", "sqs:ReceiveMessage", "stopped-after-protection-off"},
 		{"machine", "lambda:InvokeFunction", "dry-run"},
-		{"QuickSightUnsubscribeRead", "quicksight:ListDashboards", "dry-run"},
+		{"QuickSightUnsubscribeRead", "quicksight:ListVPCConnections", "dry-run"},
 		{"QuickSightUnsubscribeClose", "ec2:DeleteSubnet", "early-adopter"},
 	}
 	missing := map[string]bool{}
