@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"quicksight-unsubscribe/internal/emulator"
 )
@@ -12,13 +13,13 @@ import (
 // Interleavings plays the orders in which invocations that overlap can touch the record, and returns what came of each: wherever one of
 // the faultless run's invocations is about to read or write the record, it is held up, everything else that is due within its
 // time goes on, as far as it gets or up to each of its own calls to the record, and then it goes on itself. Each conditional write is
-// also the last thing before, its answer being lost. At most n of all orders are played, chosen by the seed; 0: all. It
-// tells, too, how many there are.
-func (s *Sweep) Interleavings(ctx context.Context, n int) (rows []Row, all int, err error) {
+// also the last thing before, its answer being lost. At most n of the orders are played, chosen by the seed; 0: all. It
+// tells, too, how many there are. With a part of a key, only those orders count in which a call for such an object is held up.
+func (s *Sweep) Interleavings(ctx context.Context, n int, key string) (rows []Row, all int, err error) {
 	found := make([][]Attempt, len(s.moments))
 	if err := parallel(len(s.moments), func(moment int) error {
 		var err error
-		found[moment], err = s.orders(ctx, moment)
+		found[moment], err = s.orders(ctx, moment, key)
 		return err
 	}); err != nil {
 		return nil, 0, err
@@ -42,8 +43,8 @@ func (s *Sweep) Interleavings(ctx context.Context, n int) (rows []Row, all int, 
 	})
 }
 
-// orders finds the orders of one step of the faultless run.
-func (s *Sweep) orders(ctx context.Context, moment int) ([]Attempt, error) {
+// orders finds the orders of one step of the faultless run, of calls for objects with this part of a key.
+func (s *Sweep) orders(ctx context.Context, moment int, key string) ([]Attempt, error) {
 	p, err := s.moments[moment].fork()
 	if err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func (s *Sweep) orders(ctx context.Context, moment int) ([]Attempt, error) {
 	counts := map[string]int{}
 	for _, call := range p.aws.JournalSince(before) {
 		counts[call.Invocation]++
-		if call.Invocation == "" || call.Service != "s3" {
+		if call.Invocation == "" || call.Service != "s3" || !strings.Contains(keyOf(call), key) {
 			continue
 		}
 		at := Attempt{Call: call.Seq, Invocation: call.Invocation, Operation: operationOf(call), moment: moment}
