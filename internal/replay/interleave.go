@@ -14,12 +14,12 @@ import (
 // the faultless run's invocations is about to read or write the record, it is held up, everything else that is due within its
 // time goes on, as far as it gets or up to each of its own calls to the record, and then it goes on itself. Each conditional write is
 // also the last thing before, its answer being lost. At most n of the orders are played, chosen by the seed; 0: all. It
-// tells, too, how many there are. With a part of a key, only those orders count in which a call for such an object is held up.
-func (s *Sweep) Interleavings(ctx context.Context, n int, key string) (rows []Row, all int, err error) {
+// tells, too, how many there are.
+func (s *Sweep) Interleavings(ctx context.Context, n int) (rows []Row, all int, err error) {
 	found := make([][]Attempt, len(s.moments))
 	if err := parallel(len(s.moments), func(moment int) error {
 		var err error
-		found[moment], err = s.orders(ctx, moment, key)
+		found[moment], err = s.orders(ctx, moment, "")
 		return err
 	}); err != nil {
 		return nil, 0, err
@@ -43,7 +43,7 @@ func (s *Sweep) Interleavings(ctx context.Context, n int, key string) (rows []Ro
 	})
 }
 
-// orders finds the orders of one step of the faultless run, of calls for objects with this part of a key.
+// orders finds the orders of one step of the faultless run in which calls for objects with this part of a key are held up.
 func (s *Sweep) orders(ctx context.Context, moment int, key string) ([]Attempt, error) {
 	p, err := s.moments[moment].fork()
 	if err != nil {

@@ -58,7 +58,7 @@ func (c *replayCommand) sweepOf(s *surroundings, story *replay.Story) (broken in
 	if err != nil {
 		return 0, err
 	}
-	orders, all, err := sweep.Interleavings(s.ctx, 0, "")
+	orders, all, err := sweep.Interleavings(s.ctx, 0)
 	if err != nil {
 		return 0, err
 	}
