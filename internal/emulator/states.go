@@ -12,7 +12,8 @@ import (
 )
 
 // Machines are the Step Functions executions, which live in the replay. Errors are *APIError with the code that
-// Step Functions documents for the operation. A method runs while the emulator serves the call, so it must not call AWS itself.
+// Step Functions documents for the operation. A method runs while the emulator serves the call, so it must not call AWS itself, except for
+// StopExecution: what a Map Run has come to is written when it is stopped.
 type Machines interface {
 	DescribeExecution(arn string) (Execution, bool)
 	SendTaskSuccess(token, output string) error
@@ -51,7 +52,7 @@ var statesOperations = map[string]op{
 	"ListExecutions":      {run: listExecutions, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
 	"GetExecutionHistory": {run: getExecutionHistory, required: []string{"executionArn"}, resource: statesResource("executionArn")},
 	"StartExecution":      {run: startExecution, required: []string{"stateMachineArn"}, resource: statesResource("stateMachineArn")},
-	"StopExecution":       {run: stopExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
+	"StopExecution":       {run: stopExecution, required: []string{"executionArn"}, resource: statesResource("executionArn"), unlocked: true},
 	"RedriveExecution":    {run: redriveExecution, required: []string{"executionArn"}, resource: statesResource("executionArn")},
 	"SendTaskSuccess":     {run: sendTaskSuccess, required: []string{"taskToken", "output"}, resource: tokenResource},
 	"SendTaskFailure":     {run: sendTaskFailure, required: []string{"taskToken"}, resource: tokenResource},
