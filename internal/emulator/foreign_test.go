@@ -78,8 +78,11 @@ func TestFunctionURL(t *testing.T) {
 	}
 }
 
-func (machines) StateMachine() StateMachine {
-	return StateMachine{ARN: "arn:aws:states:us-east-1:" + hubAccount + ":stateMachine:m", Name: "m", RoleARN: "arn:role", Definition: "{}", Created: time.Unix(50, 0)}
+func (machines) StateMachines() []StateMachine {
+	return []StateMachine{
+		{ARN: "arn:aws:states:us-east-1:" + hubAccount + ":stateMachine:m", Name: "m", RoleARN: "arn:role", Definition: "{}", Created: time.Unix(50, 0)},
+		{ARN: "arn:machine", Name: "n"}, // whose execution TestStepFunctions asks about
+	}
 }
 
 func TestStateMachines(t *testing.T) {
@@ -101,7 +104,7 @@ func TestStateMachines(t *testing.T) {
 	_, err = client.DescribeStateMachine(background, &sfn.DescribeStateMachineInput{StateMachineArn: aws.String("arn:other")})
 	wantCode(t, err, "StateMachineDoesNotExist")
 	of, err := client.DescribeStateMachineForExecution(background, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: aws.String("arn:run")})
-	if err != nil || *of.Name != "m" {
+	if err != nil || *of.Name != "n" {
 		t.Errorf("%+v, %v", of, err)
 	}
 	_, err = client.DescribeStateMachineForExecution(background, &sfn.DescribeStateMachineForExecutionInput{ExecutionArn: aws.String("arn:other")})

@@ -10,8 +10,8 @@ import (
 
 // Describer is implemented by Machines that can say what a state machine is; without it the operations on state machines answer 501.
 type Describer interface {
-	// StateMachine returns the one state machine that there is.
-	StateMachine() StateMachine
+	// StateMachines returns the state machines that there are.
+	StateMachines() []StateMachine
 }
 
 // StateMachine is what DescribeStateMachine says.
@@ -27,9 +27,9 @@ func describeStateMachine(r *request) (any, error) {
 	if !ok {
 		return nil, r.aws.notImplemented(r)
 	}
-	m := machines.StateMachine()
-	if arn := r.str("stateMachineArn"); arn != m.ARN {
-		return nil, noStateMachine(arn)
+	m, err := machineOf(machines, r.str("stateMachineArn"))
+	if err != nil {
+		return nil, err
 	}
 	return &sfn.DescribeStateMachineOutput{
 		StateMachineArn: &m.ARN, Name: &m.Name, RoleArn: &m.RoleARN, Definition: &m.Definition, CreationDate: &m.Created,
@@ -44,10 +44,14 @@ func describeStateMachineForExecution(r *request) (any, error) {
 		return nil, r.aws.notImplemented(r)
 	}
 	arn := r.str("executionArn")
-	if _, known := r.aws.machines.DescribeExecution(arn); !known {
+	e, known := r.aws.machines.DescribeExecution(arn)
+	if !known {
 		return nil, apiError("ExecutionDoesNotExist", "Execution Does Not Exist: '%s'", arn)
 	}
-	m := machines.StateMachine()
+	m, err := machineOf(machines, e.StateMachineARN)
+	if err != nil {
+		return nil, err
+	}
 	return &sfn.DescribeStateMachineForExecutionOutput{
 		StateMachineArn: &m.ARN, Name: &m.Name, RoleArn: &m.RoleARN, Definition: &m.Definition, UpdateDate: &m.Created,
 	}, nil
@@ -59,16 +63,22 @@ func listStateMachines(r *request) (any, error) {
 	if !ok {
 		return nil, r.aws.notImplemented(r)
 	}
-	m := machines.StateMachine()
 	out := &sfn.ListStateMachinesOutput{StateMachines: []types.StateMachineListItem{}}
-	if strings.Contains(m.ARN, ":"+r.region+":"+r.account+":") {
-		out.StateMachines = append(out.StateMachines, types.StateMachineListItem{
-			StateMachineArn: &m.ARN, Name: &m.Name, CreationDate: &m.Created, Type: types.StateMachineTypeStandard,
-		})
+	for _, m := range machines.StateMachines() {
+		if strings.Contains(m.ARN, ":"+r.region+":"+r.account+":") {
+			out.StateMachines = append(out.StateMachines, types.StateMachineListItem{
+				StateMachineArn: &m.ARN, Name: &m.Name, CreationDate: &m.Created, Type: types.StateMachineTypeStandard,
+			})
+		}
 	}
 	return out, nil
 }
 
-func noStateMachine(arn string) error {
-	return apiError("StateMachineDoesNotExist", "State Machine Does Not Exist: '%s'", arn)
+func machineOf(machines Describer, arn string) (StateMachine, error) {
+	for _, m := range machines.StateMachines() {
+		if m.ARN == arn {
+			return m, nil
+		}
+	}
+	return StateMachine{}, apiError("StateMachineDoesNotExist", "State Machine Does Not Exist: '%s'", arn)
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -55,10 +56,15 @@ func (p *player) surroundings(e *Execution) asl.Options {
 
 func (p *player) find(arn string) *Execution { return p.run.byARN[arn] }
 
-// StateMachine is emulator.Describer.
-func (p *player) StateMachine() emulator.StateMachine {
+// StateMachines is emulator.Describer.
+func (p *player) StateMachines() []emulator.StateMachine {
 	h := p.run.hub
-	return emulator.StateMachine{ARN: h.machine(), Name: workflow.Prefix, RoleARN: h.machineRole(h.machine()), Definition: string(p.newest().definition), Created: p.run.Started}
+	var all []emulator.StateMachine
+	for arn, text := range map[string][]byte{h.machine(): p.newest().definition, h.fleetMachine(): workflow.FleetDefinition} {
+		all = append(all, emulator.StateMachine{ARN: arn, Name: machineName(arn), RoleARN: h.machineRole(arn), Definition: string(text), Created: p.run.Started})
+	}
+	slices.SortFunc(all, func(a, b emulator.StateMachine) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // ListExecutions is emulator.Lister: the newest first.
