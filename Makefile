@@ -8,6 +8,7 @@ DIST        := $(BUILD)/functions
 CDK         := npx --yes aws-cdk@2.1148.1
 LINT        := $(GO) tool -modfile=internal/tools/go.mod golangci-lint
 UNSUBSCRIBE := $(BUILD)/unsubscribe
+comma       := ,
 # Quiet about the version of Node, and no telemetry.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 18,20
 export CDK_DISABLE_CLI_TELEMETRY := true
@@ -105,12 +106,13 @@ golden: asl ## refresh every golden file; review the difference
 	$(GO) test ./internal/... -run 'Golden' -count=1 -update
 
 .PHONY: bench
-bench: ## the benchmarks, on one core; PEER=DIR (npm install --prefix DIR aws-local-stepfunctions@3.0.0) adds that engine
+bench: ## the benchmarks, on one core, then fleets of ACCOUNTS (default 1000,10000); PEER=DIR (npm install --prefix DIR aws-local-stepfunctions@3.0.0) adds that engine
 	@mkdir -p $(BUILD)
 	ASL_PEER=$(abspath $(PEER)) $(GO) test ./internal/... -run '^$$' -bench . -benchmem -cpu 1 | tee $(BUILD)/bench.txt
 	@awk '/^BenchmarkTenStates/ {for (i = 2; i <= NF; i++) if ($$i == "exec/s") rate[$$1] = $$(i-1)} \
 	  function line(what, name) {if (name in rate) printf "%-28s %10.0f executions/s%s\n", what, rate[name], rate[peer] ? sprintf("  %6.1f x the peer", rate[name] / rate[peer]) : ""} \
 	  END {peer = "BenchmarkTenStatesPeer"; print "\nten states, one core"; line("JSONPath", "BenchmarkTenStates"); line("JSONata", "BenchmarkTenStatesJSONata"); line("aws-local-stepfunctions", peer)}' $(BUILD)/bench.txt
+	ACCOUNTS=$(or $(ACCOUNTS),1000$(comma)10000) $(GO) test ./internal/replay -run '^$$' -bench '^BenchmarkFleet$$' -benchtime 1x -timeout 0 | tee -a $(BUILD)/bench.txt
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s), and WORLDS (default 100000) random worlds

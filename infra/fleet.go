@@ -8,7 +8,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"quicksight-unsubscribe/internal/record"
 	"quicksight-unsubscribe/internal/step"
 	"quicksight-unsubscribe/internal/workflow"
 )
@@ -19,7 +18,7 @@ func (m *machine) fleet() sfn.IChainable {
 
 	// Before the commit: nothing is changed, and whatever fails is reported and ends the run.
 	list := m.task("List Accounts", "Finds out which accounts the fleet has.", list)
-	planning := m.distribute("Plan Accounts", "Plans every account, by a dry run of the machine that closes one.", string(record.Planning), 100)
+	planning := m.distribute("Plan Accounts", "Plans every account, by a dry run of the machine that closes one.", step.BatchPlan, 100)
 	plan := m.task("Plan Fleet", "Makes one plan of the plans of each account.", action("plan"))
 	starter := m.task("Find Starter", "Asks CloudTrail who really started this execution.", ordinary)
 	ask := m.callback("Request Approval", "Publishes the fleet's plan and waits for a decision, or for the time to remind.", "ask", m.untilReminder())
@@ -100,7 +99,7 @@ func (m *machine) distribute(name, comment, batch string, tolerated int) sfn.Cus
 		"ItemReader": payload{
 			"Resource":     "arn:" + m.where.partition + ":states:::s3:getObject",
 			"ReaderConfig": payload{"InputType": "JSON"},
-			"Arguments":    payload{"Bucket": m.config.Bucket, "Key": "{% $run.closing & '" + record.BatchName(batch) + "' %}"},
+			"Arguments":    payload{"Bucket": m.config.Bucket, "Key": "{% $run.closing & '" + step.BatchObject(batch) + "' %}"},
 		},
 		"ItemProcessor": payload{
 			"ProcessorConfig": payload{"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},

@@ -301,6 +301,16 @@ func (e *Execution) Expire(now time.Time) {
 	e.act(item{do: expire, branch: e.root})
 }
 
+// Forget lets go of everything but how the execution came out: a history of very many is too much to keep. It must have ended, and can no
+// longer be redriven or shown.
+func (e *Execution) Forget() {
+	if e.status == Running {
+		return
+	}
+	e.events, e.path, e.visits, e.queue, e.ready, e.tokens, e.jobs = nil, nil, nil, nil, nil, nil, nil
+	e.root, e.ev = nil, evaluation{}
+}
+
 // Status says where the execution stands.
 func (e *Execution) Status() Status { return e.status }
 

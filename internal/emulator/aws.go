@@ -39,7 +39,11 @@ type AWS struct {
 	without     map[string]bool
 	faults      []*armedFault
 	journal     []Call
-	occurrences map[string]int // by invocation, operation and parameters
+	occurrences map[string]int    // by invocation, operation and parameters
+	events      map[string][]int  // by account: what of the journal CloudTrail records
+	holders     map[string]holder // by access key; nil: to be found out
+	keys        map[*Bucket]*keyIndex
+	owners      map[string]string // by bucket; nil: to be found out
 	unknown     []string
 	granted     map[Grant]bool
 }
@@ -69,6 +73,7 @@ func New(o Options) (*AWS, error) {
 		without:     map[string]bool{},
 		occurrences: map[string]int{},
 		granted:     map[Grant]bool{},
+		events:      map[string][]int{},
 	}
 	a.configure(o)
 	for _, name := range o.WithoutRules {
@@ -110,6 +115,10 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		journal:     slices.Clone(a.journal),
 		unknown:     slices.Clone(a.unknown),
 		granted:     maps.Clone(a.granted),
+		events:      map[string][]int{},
+	}
+	for account, events := range a.events {
+		c.events[account] = slices.Clone(events)
 	}
 	if o.Faults == nil {
 		for _, f := range a.faults {
@@ -148,6 +157,7 @@ func (a *AWS) Change(edit func(*World)) error {
 	defer a.mu.Unlock()
 	a.world.settle(a, a.now())
 	edit(a.world)
+	a.holders, a.keys, a.owners = nil, nil, nil
 	if err := a.world.complete(); err != nil {
 		return fmt.Errorf("emulator: changing the world: %w", err)
 	}

@@ -207,8 +207,9 @@ func (a *AWS) trail(account string, now time.Time) []TrailEvent {
 			all = append(all, e)
 		}
 	}
-	for _, c := range a.journal {
-		if c.Account != account || c.Time.Add(delay).After(now) || c.Status == 0 || !recorded(c) {
+	for _, i := range a.events[account] {
+		c := a.journal[i]
+		if c.Time.Add(delay).After(now) || c.Status == 0 {
 			continue
 		}
 		e := TrailEvent{

@@ -39,3 +39,23 @@ func (a *AWS) JournalSince(n int) []Call {
 	defer a.mu.Unlock()
 	return slices.Clone(a.journal[n:])
 }
+
+// Forget drops the calls that keep does not want, and what else only a call under way needs; none may be. A story of very many accounts would not find
+// room in memory otherwise.
+func (a *AWS) Forget(keep func(Call) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.journal = slices.DeleteFunc(a.journal, func(c Call) bool { return !keep(c) })
+	a.occurrences, a.events = map[string]int{}, map[string][]int{}
+	for i, c := range a.journal {
+		if recorded(c) {
+			a.events[c.Account] = append(a.events[c.Account], i)
+		}
+	}
+	now := a.now()
+	for key, s := range a.world.Sessions {
+		if s.Expiration.Before(now) {
+			delete(a.world.Sessions, key)
+		}
+	}
+}

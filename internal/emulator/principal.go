@@ -42,13 +42,9 @@ func (a *AWS) authenticate(r *request, httpRequest *http.Request, s signature) e
 		secret, token, expires = session.SecretAccessKey, session.SessionToken, session.Expiration
 		caller = a.sessionPrincipal(session)
 	}
-	for _, id := range sortedKeys(a.world.Accounts) {
-		for _, c := range a.world.Accounts[id].Principals {
-			if c.AccessKeyID == s.accessKey {
-				secret, caller = c.SecretAccessKey, a.knownPrincipal(id, c.ARN)
-				token = s.token // a long-lived key needs no token, and the replay may send one
-			}
-		}
+	if h, known := a.holderOf(s.accessKey); known {
+		secret, caller = h.secret, a.knownPrincipal(h.account, h.arn)
+		token = s.token // a long-lived key needs no token, and the replay may send one
 	}
 	if caller == nil {
 		return p.badCredentials()

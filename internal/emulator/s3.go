@@ -204,10 +204,17 @@ func unchunked(header http.Header, body []byte) ([]byte, error) {
 
 // bucket finds the bucket of the call, in whichever account it is: names are global.
 func (r *request) bucket() (*Bucket, string) {
-	for id, account := range r.aws.world.Accounts {
-		if b := account.Buckets[r.str("Bucket")]; b != nil {
-			return b, id
+	a, name := r.aws, r.str("Bucket")
+	if a.owners == nil {
+		a.owners = map[string]string{}
+		for id, account := range a.world.Accounts {
+			for name := range account.Buckets {
+				a.owners[name] = id
+			}
 		}
+	}
+	if id, known := a.owners[name]; known {
+		return a.world.Accounts[id].Buckets[name], id
 	}
 	return nil, r.account
 }
@@ -368,6 +375,9 @@ func putObject(r *request) (any, error) {
 	if object == nil {
 		object = &Object{}
 		b.Objects[r.str("Key")] = object
+		if index := r.aws.keys[b]; index != nil {
+			index.add(r.str("Key"))
+		}
 	}
 	if b.Unversioned {
 		object.Versions = nil
@@ -464,7 +474,7 @@ func listObjects(r *request) (any, error) {
 	}
 	prefix, delimiter, after := r.str("Prefix"), r.str("Delimiter"), r.str("StartAfter")
 	var entries []any // listedObject or commonPrefix, in the order of keys
-	for _, key := range sortedKeys(b.Objects) {
+	for _, key := range r.aws.keysBelow(b, prefix) {
 		version := b.Objects[key].current()
 		rest, ok := strings.CutPrefix(key, prefix)
 		if version == nil || !ok || key <= after {

@@ -125,7 +125,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 			err = r.service.denied(notAuthorized(r.principal, action, "*", noIdentityPolicy(action)))
 		}
 	case download:
-		a.world.settle(a, r.now)
+		a.settled(owner, r.now)
 		result, err = a.download(in, r, owner)
 	case !signed:
 		err = unsigned(r.service.protocol)
@@ -133,7 +133,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		err = routeErr
 	case fault != nil && fault.Stale && !call.Mutating && a.earlier != nil:
 		result, err = a.performStale(r, in, sig)
-	case call.Mutating:
+	case call.Mutating && a.remembers():
 		earlier := a.world.withoutBuckets()
 		if result, err = a.perform(r, in, sig); err == nil {
 			a.earlier = earlier
@@ -181,6 +181,9 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		call.Account, call.Principal = r.account, r.principal.ARN
 	}
 	call.Seq = len(a.journal) + 1
+	if recorded(*call) {
+		a.events[call.Account] = append(a.events[call.Account], len(a.journal))
+	}
 	a.journal = append(a.journal, *call)
 	return out, nil
 }
@@ -210,7 +213,7 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 	if !known || r.service.name == "states" && a.machines == nil {
 		return nil, a.notImplemented(r)
 	}
-	a.world.settle(a, r.now)
+	a.settled(r.account, r.now)
 	if err := a.authorize(r, o); err != nil {
 		return nil, err
 	}

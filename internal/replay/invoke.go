@@ -78,7 +78,9 @@ func (p *player) invokeVersion(ctx context.Context, v *version, folder, label st
 	if died, ok := p.death(i, took); ok {
 		return p.answers(i, died)
 	}
-	return p.answers(i, answerOf(i, out, err, took))
+	answer := p.answers(i, answerOf(i, out, err, took))
+	p.charge(folder, answer)
+	return answer
 }
 
 // requestID is the id of an invocation, in Lambda's form.

@@ -149,7 +149,9 @@ func (p *player) StopExecution(arn, name, cause string) (time.Time, error) {
 		return time.Time{}, refusal("ExecutionDoesNotExist", "Execution Does Not Exist: '"+arn+"'")
 	}
 	if e.Status() == asl.Running {
+		p.stopping = true // AWS serves this very call: what follows from it comes after it
 		e.Stop(p.now, name, cause)
+		p.stopping = false
 	}
 	return e.Stopped(), nil
 }

@@ -115,8 +115,15 @@ func (o objects) ListObjectsV2(ctx context.Context, c asl.ObjectCall) ([]asl.Obj
 	return all, nil
 }
 
-// PutObject writes an object.
+// PutObject writes an object: at once, or after the call that stops the execution.
 func (o objects) PutObject(ctx context.Context, c asl.ObjectCall, content []byte) error {
-	_, err := o.client().PutObject(o.player.outside(ctx), &s3.PutObjectInput{Bucket: &c.Bucket, Key: &c.Key, Body: bytes.NewReader(content)})
-	return err
+	put := func(ctx context.Context, p *player) error {
+		_, err := o.client().PutObject(p.outside(ctx), &s3.PutObjectInput{Bucket: &c.Bucket, Key: &c.Key, Body: bytes.NewReader(content)})
+		return err
+	}
+	if o.player.stopping {
+		o.player.schedule(o.player.now, put)
+		return nil
+	}
+	return put(ctx, o.player)
 }

@@ -70,7 +70,7 @@ func (r *Run) collectReports(ctx context.Context) error {
 	}
 	for _, e := range r.Executions {
 		e.Folder = folders[e.ARN]
-		if e.Folder == "" {
+		if e.Folder == "" || r.lean && e.nested {
 			continue
 		}
 		folder := store.Folder(e.Folder, e.ARN)

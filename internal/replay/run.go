@@ -30,6 +30,8 @@ type Options struct {
 	WithoutPermission Permission
 	Definition        []byte       // another machine than the synthesized one
 	Watch             func(Moment) // is told what happens, while it happens; may be nil
+	// Lean keeps no histories, journal and copies of the world, but what the accounts of a fleet came to and what was changed: for very many of them.
+	Lean bool
 	// Look is called whenever something has happened, and may have the run as far as it got. It must be done with that when it returns; may be nil.
 	Look func(soFar func() *Run)
 
@@ -49,6 +51,8 @@ type Run struct {
 	Took       time.Duration
 	Refusal    string // why StartExecution refused the story's event
 
+	lean       bool
+	used       Bill
 	byARN      map[string]*Execution
 	names      map[string]*Execution
 	hub        hub
@@ -162,6 +166,7 @@ type player struct {
 	run      *Run
 	aws      *emulator.AWS
 	machines map[string]*asl.Machine // by ARN
+	stopping bool                    // an execution is being stopped
 	running  []*Execution            // that have not ended, in the order in which they were started
 	now      time.Time
 	random   *rand.PCG
@@ -223,7 +228,10 @@ func newPlayer(story *Story, o Options) (*player, error) {
 		return nil, err
 	}
 	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws, byARN: map[string]*Execution{}, names: map[string]*Execution{}}
-	p.run.baseline, p.run.byHand = ids(p.run.Before), o.AtGate != nil
+	p.run.byHand = o.AtGate != nil
+	if !o.Lean {
+		p.run.baseline = ids(p.run.Before)
+	}
 	if o.Binaries != "" {
 		if p.processes, err = newProcesses(p, o.Binaries); err != nil {
 			return nil, err
@@ -325,16 +333,36 @@ func (p *player) observe() {
 	}
 	for _, call := range p.script.newCalls(p.aws) {
 		p.tell(Moment{At: call.Time, Execution: executionOf(call.Invocation), Call: &call})
+		if call.Service == "s3" {
+			switch call.Operation {
+			case "GetObject", "HeadObject":
+				p.run.used.Gets++
+			default:
+				p.run.used.Puts++
+			}
+		}
 		if call.Done {
-			p.keepCommit(call)
+			if !p.options.Lean {
+				p.keepCommit(call)
+			}
 			p.wakeCall(call)
 		}
+	}
+	if p.options.Lean && p.script.calls > leanJournal {
+		p.aws.Forget(worthKeeping)
+		p.script.calls = len(p.aws.Journal())
 	}
 	p.wakeGone()
 	if p.options.Look != nil {
 		p.options.Look(p.soFar)
 	}
 }
+
+// leanJournal is how long a journal may grow before it is thinned out.
+const leanJournal = 5_000
+
+// worthKeeping are the calls that are kept where not all can be: what was changed, and who started what.
+func worthKeeping(c emulator.Call) bool { return c.Mutating || c.Operation == "StartExecution" }
 
 // leave lets go of an execution that has ended, and tells those that wait for it.
 func (p *player) leave(e *Execution) {
@@ -343,6 +371,10 @@ func (p *player) leave(e *Execution) {
 		if other.Machine == p.run.hub.fleetMachine() {
 			other.ExecutionEnded(p.now, e.Describe())
 		}
+	}
+	if p.options.Lean && e.nested {
+		e.Forget()
+		e.tasks, e.tokens, e.Input = nil, nil, nil
 	}
 }
 
@@ -357,7 +389,10 @@ func (p *player) soFar() *Run {
 func (p *player) close(ctx context.Context) error {
 	r := p.run
 	r.unused = nil
-	r.Ended, r.Calls, r.After, r.unknown = p.now, p.aws.Journal(), p.aws.World(), p.aws.Unknown()
+	r.Ended, r.Calls, r.unknown, r.lean = p.now, p.aws.Journal(), p.aws.Unknown(), p.options.Lean
+	if !r.lean {
+		r.After = p.aws.World()
+	}
 	for _, f := range p.aws.UnusedFaults() {
 		r.unused = append(r.unused, fmt.Sprintf("the fault on %s:%s", f.Match.Service, f.Match.Operation))
 	}

@@ -121,8 +121,9 @@ func (e Env) grantFleet(ctx context.Context, in Input, g gate) (Result, error) {
 	return in.done(Committed, ListOf()), nil
 }
 
-// The batches in which a fleet is closed: the canary, which must come out without a failure, and the rest.
+// The batches of a fleet: all accounts to plan; then to close, the canary, which must come out without a failure, and the rest.
 const (
+	BatchPlan   = string(record.Planning)
 	BatchCanary = "canary"
 	BatchRest   = "rest"
 )
@@ -133,3 +134,6 @@ func smallestFirst(members []closing.Member) []closing.Member {
 	slices.SortStableFunc(bySize, func(a, b closing.Member) int { return cmp.Compare(a.Users+a.Assets, b.Users+b.Assets) })
 	return bySize
 }
+
+// BatchObject is the name of a batch's object in the fleet's folder.
+func BatchObject(batch string) string { return record.BatchName(batch) }
