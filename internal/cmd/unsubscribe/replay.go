@@ -94,7 +94,9 @@ func (c *replayCommand) Run(s *surroundings) error {
 		if result.err != nil {
 			return &failure{exitUsage, result.err}
 		}
-		pages.runs = append(pages.runs, result.run)
+		if pages.dir != "" {
+			pages.runs = append(pages.runs, result.run)
+		}
 		f, err := c.show(s, result.run, mode, len(stories) == 1)
 		if err != nil {
 			return err
