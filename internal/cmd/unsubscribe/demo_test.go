@@ -124,12 +124,12 @@ func newVisitor(t *testing.T, stories []*replay.Story) *visitor {
 
 func (b *visitor) get(at string) string {
 	b.t.Helper()
-	return b.read(b.client.Get(at)) //nolint:noctx // the server ends with the test
+	return b.read(b.client.Get(at))
 }
 
 func (b *visitor) post(at string, form url.Values) string {
 	b.t.Helper()
-	return b.read(b.client.PostForm(at, form)) //nolint:noctx // the server ends with the test
+	return b.read(b.client.PostForm(at, form))
 }
 
 func (b *visitor) read(resp *http.Response, err error) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -93,7 +94,7 @@ func (c *whichFleet) find(s *surroundings) (*hub, *record.Store, string, error) 
 	}
 	runs, err := store.Runs(s.ctx, closing.FleetFolder)
 	if err == nil && len(runs) == 0 {
-		err = fmt.Errorf("there is no fleet; unsubscribe fleet plan starts one")
+		err = errors.New("there is no fleet; unsubscribe fleet plan starts one")
 	}
 	if err != nil {
 		return nil, nil, "", err
