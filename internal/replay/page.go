@@ -13,7 +13,6 @@ import (
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 var (
@@ -99,8 +98,8 @@ func (r *Run) page(s Summary) (page, error) {
 				calls = append(calls, call)
 			}
 		}
-		definition := workflow.Definition
-		if r.definition != nil {
+		definition := DefinitionOf(e.History())
+		if r.definition != nil && e.Machine == r.hub.machine() {
 			definition = r.definition
 		}
 		drawn, err := draw(fmt.Sprintf("run%d", i+1), definition, r.Started, e.History(), calls, hide)

@@ -147,6 +147,10 @@ func TestWithoutPermission(t *testing.T) {
 		{"write-report", "sns:Publish", "dry-run"},
 		{"finish-run", "sqs:ReceiveMessage", "stopped-after-protection-off"},
 		{"machine", "lambda:InvokeFunction", "dry-run"},
+		{"plan-fleet", "s3:PutObject", "fleet-dry-run"},
+		{"commit-fleet", "s3:PutObject", "fleet-from-list"},
+		{"report-fleet", "sns:Publish", "fleet-dry-run"},
+		{"fleet-machine", "states:StartExecution", "fleet-from-list"},
 		{"QuickSightUnsubscribeRead", "quicksight:ListVPCConnections", "dry-run"},
 		{"QuickSightUnsubscribeClose", "ec2:DeleteSubnet", "early-adopter"},
 	}

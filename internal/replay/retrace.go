@@ -29,10 +29,34 @@ func ReadHistory(text []byte) ([]asl.Event, error) {
 	return history.Events, nil
 }
 
-// Retrace runs a machine with the results that a history recorded, and says where it goes another way; "" where it does not.
+// DefinitionOf is the synthesized machine that a history is of: that of fleets where it begins as that does.
+func DefinitionOf(history []asl.Event) []byte {
+	var fleet outline
+	if err := json.Unmarshal(workflow.FleetDefinition, &fleet); err != nil {
+		panic(fmt.Sprintf("replay: the state machine of fleets: %v", err)) // it is generated, and parsed in every replay
+	}
+	for _, event := range history {
+		if state := entered(event); state != "" {
+			if state == fleet.StartAt {
+				return workflow.FleetDefinition
+			}
+			break
+		}
+	}
+	return workflow.Definition
+}
+
+// ErrFleet is the answer to retracing a fleet: what its accounts came to is in the histories of their own runs.
+var ErrFleet = errors.New("a fleet is not retraced: its history does not hold the runs of its accounts, which have histories of their own; retrace those")
+
+// Retrace runs a machine with the results that a history recorded, and says where it goes another way; "" where it does not. Without a definition
+// it is today's. Of a fleet it is ErrFleet.
 func Retrace(ctx context.Context, definition []byte, history []asl.Event) (string, error) {
 	if definition == nil {
-		definition = workflow.Definition
+		definition = DefinitionOf(history)
+	}
+	if bytes.Equal(definition, workflow.FleetDefinition) {
+		return "", ErrFleet
 	}
 	machine, err := asl.Parse(definition)
 	if err != nil {

@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -30,6 +31,9 @@ func TestRetraceEveryStory(t *testing.T) {
 					t.Fatal(err)
 				}
 				difference, err := Retrace(t.Context(), nil, history)
+				if errors.Is(err, ErrFleet) && e.Machine == run.hub.fleetMachine() {
+					continue // the runs of its accounts are retraced
+				}
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -456,7 +456,7 @@ func (r *Run) improper() []string {
 		switch {
 		case !slices.Contains(outcomes, e.outcome()):
 			broken = append(broken, fmt.Sprintf("%s came to %q, which is no outcome", e.Name, e.outcome()))
-		case e.Report == nil && e.Folder != "":
+		case e.Report == nil && e.Fleet == nil && e.Folder != "":
 			broken = append(broken, e.Name+" left no report")
 		}
 	}

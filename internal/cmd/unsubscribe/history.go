@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,6 @@ import (
 
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/replay"
-	"quicksight-unsubscribe/internal/workflow"
 )
 
 // draw writes the page of a real execution, from its history.
@@ -61,16 +61,18 @@ func (c *reportCommand) draw(s *surroundings, execution string) error {
 // drawHistory writes the page of a history, prints where today's definition would go another way, and returns that.
 func drawHistory(s *surroundings, name, file string, history []asl.Event) (string, error) {
 	difference, err := replay.Retrace(s.ctx, nil, history)
-	if err != nil {
-		return "", err
-	}
 	note := "Today's definition goes the same way."
-	if difference != "" {
+	switch {
+	case errors.Is(err, replay.ErrFleet):
+		note = err.Error()
+	case err != nil:
+		return "", err
+	case difference != "":
 		note = "Today's definition goes another way: " + difference + "."
 	}
 	if file != "" {
 		err = writePage(file, func(w io.Writer) error {
-			return replay.HistoryPage(w, name, workflow.Definition, history, []string{note})
+			return replay.HistoryPage(w, name, replay.DefinitionOf(history), history, []string{note})
 		})
 		if err != nil {
 			return "", err

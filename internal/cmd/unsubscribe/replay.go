@@ -73,18 +73,22 @@ func (c *replayCommand) Run(s *surroundings) error {
 	pages := pages{dir: c.HTML}
 	runs := make([]chan played, len(stories))
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i, story := range stories {
+	for i := range stories {
 		runs[i] = make(chan played, 1)
-		go func() {
-			free <- struct{}{}
-			defer func() { <-free }()
-			run, err := replay.Play(s.ctx, story, options)
-			if err == nil {
-				err = pages.write(run)
-			}
-			runs[i] <- played{run, err}
-		}()
 	}
+	go func() { // in their order: what is played early, and printed late, stays in memory until then
+		for i, story := range stories {
+			free <- struct{}{}
+			go func() {
+				defer func() { <-free }()
+				run, err := replay.Play(s.ctx, story, options)
+				if err == nil {
+					err = pages.write(run)
+				}
+				runs[i] <- played{run, err}
+			}()
+		}
+	}()
 	var worst *failure
 	for i := range stories {
 		result := <-runs[i]
