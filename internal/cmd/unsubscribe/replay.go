@@ -38,7 +38,7 @@ type replayCommand struct {
 
 // Run replays the stories, as many at a time as there are processors, and prints them in order.
 func (c *replayCommand) Run(s *surroundings) error {
-	debug.SetGCPercent(400) // a replay allocates much, keeps little and is over soon: a quarter less time for some memory
+	debug.SetGCPercent(800) // a replay allocates much, keeps little and is over soon: a quarter less time for some memory
 	if c.History != "" {
 		return c.retrace(s)
 	}
