@@ -39,7 +39,8 @@ type AWS struct {
 	without     map[string]bool
 	faults      []*armedFault
 	journal     []Call
-	occurrences map[string]int    // by invocation, operation and parameters
+	occurrences map[string]int // by invocation, operation and parameters
+	signingKeys signingKeys
 	events      map[string][]int  // by account: what of the journal CloudTrail records
 	holders     map[string]holder // by access key; nil: to be found out
 	keys        map[*Bucket]*keyIndex
@@ -71,9 +72,9 @@ func New(o Options) (*AWS, error) {
 		consulted:   map[string]bool{},
 		faults:      faults,
 		without:     map[string]bool{},
-		occurrences: map[string]int{},
-		granted:     map[Grant]bool{},
-		events:      map[string][]int{},
+		occurrences: map[string]int{}, signingKeys: signingKeys{},
+		granted: map[Grant]bool{},
+		events:  map[string][]int{},
 	}
 	a.configure(o)
 	for _, name := range o.WithoutRules {
@@ -111,11 +112,11 @@ func (a *AWS) Clone(o Options) (*AWS, error) {
 		assumptions: maps.Clone(a.assumptions),
 		consulted:   maps.Clone(a.consulted),
 		without:     maps.Clone(a.without),
-		occurrences: maps.Clone(a.occurrences),
-		journal:     slices.Clone(a.journal),
-		unknown:     slices.Clone(a.unknown),
-		granted:     maps.Clone(a.granted),
-		events:      map[string][]int{},
+		occurrences: maps.Clone(a.occurrences), signingKeys: signingKeys{},
+		journal: slices.Clone(a.journal),
+		unknown: slices.Clone(a.unknown),
+		granted: maps.Clone(a.granted),
+		events:  map[string][]int{},
 	}
 	for account, events := range a.events {
 		c.events[account] = slices.Clone(events)

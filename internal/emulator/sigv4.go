@@ -57,7 +57,7 @@ func readSignature(r *http.Request) (signature, bool) {
 
 // valid reports whether the signature was made with the secret over this request.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func (s *signature) valid(r *http.Request, body []byte, secret string) bool {
+func (s *signature) valid(r *http.Request, body []byte, secret string, keys signingKeys) bool {
 	if !slices.Contains(s.signed, "host") {
 		return false
 	}
@@ -99,13 +99,28 @@ func (s *signature) valid(r *http.Request, body []byte, secret string) bool {
 	scope := strings.Join([]string{s.date, s.region, s.service, "aws4_request"}, "/")
 	toSign := strings.Join([]string{algorithm, s.time, scope, hex.EncodeToString(sum[:])}, "\n")
 
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{s.date, s.region, s.service, "aws4_request", toSign} {
-		mac := hmac.New(sha256.New, key)
-		mac.Write([]byte(part))
-		key = mac.Sum(nil)
+	return hmac.Equal([]byte(hex.EncodeToString(sign(keys.of(secret, s), toSign))), []byte(s.value))
+}
+
+// signingKeys are the keys that secrets sign with, by secret, day, Region and service: one serves many calls.
+type signingKeys map[[4]string][]byte
+
+func (k signingKeys) of(secret string, s *signature) []byte {
+	scope := [4]string{secret, s.date, s.region, s.service}
+	if k[scope] == nil {
+		key := []byte("AWS4" + secret)
+		for _, part := range []string{s.date, s.region, s.service, "aws4_request"} {
+			key = sign(key, part)
+		}
+		k[scope] = key
 	}
-	return hmac.Equal([]byte(hex.EncodeToString(key)), []byte(s.value))
+	return k[scope]
+}
+
+func sign(key []byte, text string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
 }
 
 func canonicalQuery(q url.Values) string {
