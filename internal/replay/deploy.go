@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/boot"
@@ -46,17 +47,31 @@ func (p *player) publish(config map[string]string) error {
 		v.definition = p.options.Definition
 	}
 	v.definition = calling(v.definition, v.number)
-	machine, err := asl.Parse(v.definition)
+	machine, err := parse(v.definition)
 	if err != nil {
 		return fmt.Errorf("the state machine: %w", err)
 	}
-	fleet, err := asl.Parse(calling(workflow.FleetDefinition, v.number))
+	fleet, err := parse(calling(workflow.FleetDefinition, v.number))
 	if err != nil {
 		return fmt.Errorf("the state machine of fleets: %w", err)
 	}
 	p.versions = append(p.versions, v)
 	p.machines = map[string]*asl.Machine{p.run.hub.machine(): machine, p.run.hub.fleetMachine(): fleet}
 	return nil
+}
+
+// parsed are the machines of definitions. Executions do not change their machine, so all stories share it.
+var parsed sync.Map
+
+func parse(definition []byte) (*asl.Machine, error) {
+	if known, ok := parsed.Load(string(definition)); ok {
+		return known.(*asl.Machine), nil
+	}
+	machine, err := asl.Parse(definition)
+	if err == nil {
+		parsed.Store(string(definition), machine)
+	}
+	return machine, err
 }
 
 // calling is a definition that calls a version of the functions.
