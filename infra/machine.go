@@ -60,9 +60,9 @@ func (m *machine) definition() sfn.IChainable {
 	verify.Next(inventory)
 	m.poll(inventory, "Inventory Taken?", "Wait For Inventory", m.choice("Closable?",
 		when(`$states.input.verdict in ['BLOCKED', 'NOTHING_TO_CLOSE'] or $run.dryRun = true`, m.report),
+		when(`$states.input.verdict = 'CLOSABLE' and $not($exists($run.fleet))`, starter),
 		// People have decided on the fleet; what they granted, Commit Plan reads.
-		when(`$states.input.verdict = 'CLOSABLE' and $exists($run.fleet)`, export),
-		when(`$states.input.verdict = 'CLOSABLE' and $not($exists($run.fleet))`, starter)))
+		when(`$states.input.verdict = 'CLOSABLE' and $exists($run.fleet)`, export)))
 	m.poll(starter, "Starter Found?", "Wait For CloudTrail", ask)
 	ask.Next(read)
 	read.Next(m.choice("Decided?",

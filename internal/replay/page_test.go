@@ -115,6 +115,20 @@ func TestLayOut(t *testing.T) {
 	if len(c.Nodes) != len(d.States) {
 		t.Errorf("the chart has %d states, the machine %d", len(c.Nodes), len(d.States))
 	}
+	places := map[string]*node{}
+	for _, n := range c.Nodes {
+		places[n.Name] = n
+	}
+	y := -1
+	for _, state := range []string{
+		"Verify Caller", "Take Inventory", "Find Starter", "Request Approval", "Read Decision", "Export Assets", "Retake Inventory", "Commit Plan",
+		"Delete Subscription", "Delete Directory", "Delete VPC", "Write Report",
+	} {
+		if n := places[state]; n.Y <= y || n.W != nodeWidth {
+			t.Errorf("%s does not stand below the state that a closing comes from, in a row of its own", state)
+		}
+		y = places[state].Y
+	}
 	for i, a := range c.Nodes {
 		if a.X < 0 || a.Y < 0 || a.X+a.W > c.Width || a.bottom() > c.Height {
 			t.Errorf("%s is outside: %d %d", a.Name, a.X, a.Y)
