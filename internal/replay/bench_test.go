@@ -56,6 +56,9 @@ func BenchmarkDashboards(b *testing.B) {
 
 // Ensure that saving and looking twice at many dashboards takes at most a twentieth more calls than it must, and fits into the functions' time.
 func TestManyDashboards(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: it is many of the same")
+	}
 	t.Parallel()
 	run := play(t, crowded(t, 1000), Options{})
 	if calls, fewest := savingCalls(run); float64(calls) > 1.05*float64(fewest) {

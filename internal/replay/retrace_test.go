@@ -17,10 +17,7 @@ func TestRetraceEveryStory(t *testing.T) {
 	for _, s := range stories(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			run, err := Play(t.Context(), s, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			run := asWritten(t, s)
 			for _, e := range run.Executions {
 				text, err := json.Marshal(map[string]any{"events": e.History()})
 				if err != nil {
