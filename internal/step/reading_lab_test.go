@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,12 +62,11 @@ func newReading(t *testing.T, account string, options emulator.Options, machines
 	if l.aws, err = emulator.New(options); err != nil {
 		t.Fatal(err)
 	}
-	writes := 0
+	var writes atomic.Int64 // side by side, where time is the wall's
 	l.env = Env{Config: Defaults(), AWS: l, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	l.env.Config.Account, l.env.Config.Region = readingHub, "us-east-1"
 	l.env.Record = record.New(s3.NewFromConfig(l.Hub()), "record", func(context.Context) string {
-		writes++
-		return strconv.Itoa(writes)
+		return strconv.FormatInt(writes.Add(1), 10)
 	})
 	l.in = Input{
 		Execution: Execution{ID: readingRun, Name: "run-1", StartTime: l.start}, State: "Verify Caller", Entered: l.start,
