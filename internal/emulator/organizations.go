@@ -45,21 +45,26 @@ func describeAccount(r *request) (any, error) {
 	return &organizations.DescribeAccountOutput{Account: account}, err
 }
 
+func (w *World) members(ids []string) ([]types.Account, error) {
+	accounts := []types.Account{}
+	for _, id := range ids {
+		account, err := w.member(id)
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, *account)
+	}
+	return accounts, nil
+}
+
 func listAccounts(r *request) (any, error) {
 	w := r.aws.world
 	ids, next, ok := paginate(r, sortedKeys(w.Accounts), r.str("NextToken"), r.num("MaxResults", 0), 20)
 	if !ok {
 		return nil, apiError("InvalidInputException", "You provided an invalid pagination token.")
 	}
-	out := &organizations.ListAccountsOutput{Accounts: []types.Account{}, NextToken: optional(next)}
-	for _, id := range ids {
-		account, err := w.member(id)
-		if err != nil {
-			return nil, err
-		}
-		out.Accounts = append(out.Accounts, *account)
-	}
-	return out, nil
+	accounts, err := w.members(ids)
+	return &organizations.ListAccountsOutput{Accounts: accounts, NextToken: optional(next)}, err
 }
 
 // listAccountsForParent lists the accounts right in a unit or the root.
@@ -73,15 +78,8 @@ func listAccountsForParent(r *request) (any, error) {
 	if !ok {
 		return nil, apiError("InvalidInputException", "You provided an invalid pagination token.")
 	}
-	out := &organizations.ListAccountsForParentOutput{Accounts: []types.Account{}, NextToken: optional(next)}
-	for _, id := range ids {
-		account, err := w.member(id)
-		if err != nil {
-			return nil, err
-		}
-		out.Accounts = append(out.Accounts, *account)
-	}
-	return out, nil
+	accounts, err := w.members(ids)
+	return &organizations.ListAccountsForParentOutput{Accounts: accounts, NextToken: optional(next)}, err
 }
 
 // listUnitsForParent lists the units right below a unit or the root.
