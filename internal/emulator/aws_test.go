@@ -82,7 +82,7 @@ func TestFaults(t *testing.T) {
 	if unused := l.UnusedFaults(); len(unused) != 1 || unused[0].Match.Invocation != "Delete VPC" {
 		t.Errorf("unused faults %+v", unused)
 	}
-	for _, idle := range []Fault{{}, {Error: &APIError{}}, {Latency: 1, AfterEffect: true}, {Lost: true, Nth: -1}, {Lost: true, Error: &APIError{Code: "X"}}} {
+	for _, idle := range []Fault{{}, {Error: &APIError{}}, {Latency: 1, AfterEffect: true}, {Lost: true, Nth: -1}, {Lost: true, Error: &APIError{Code: "X"}}, {Lost: true, For: -1}, {Lost: true, For: 1, Times: 2}} {
 		if _, err := New(Options{World: l.World(), Faults: []Fault{idle}}); err == nil {
 			t.Errorf("fault %+v was accepted", idle)
 		}
@@ -180,6 +180,39 @@ func TestInjectedFaults(t *testing.T) {
 	}
 	if err := l.Inject(Fault{Stale: true, Denied: true}); err == nil {
 		t.Error("a fault that is both stale and denied was accepted")
+	}
+}
+
+// Ensure that a fault that lasts for a time begins with its first hit, whenever that is, and that a copy of it is over when it is.
+func TestFaultForATime(t *testing.T) {
+	t.Parallel()
+	var lasting Fault
+	const text = `{"match": {"operation": "DescribeAccountSubscription"}, "nth": 2, "for": "PT1H", "error": {"code": "ThrottlingException", "status": 429}}`
+	if err := json.Unmarshal([]byte(text), &lasting); err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t, "", `"quickSight": {}`, Options{Faults: []Fault{lasting}})
+	if _, err := l.subscription("us-east-1"); err != nil {
+		t.Errorf("the first call is hit: %v", err)
+	}
+	l.now = l.now.Add(5 * time.Hour)
+	for range 10 {
+		_, err := l.subscription("us-east-1")
+		wantCode(t, err, "ThrottlingException")
+	}
+	l.now = l.now.Add(time.Hour - time.Nanosecond)
+	_, err := l.subscription("us-east-1")
+	wantCode(t, err, "ThrottlingException")
+	clone, err := l.Clone(Options{Now: func() time.Time { return l.now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.now = l.now.Add(time.Nanosecond)
+	for _, aws := range []*AWS{l.AWS, clone} {
+		fork := &lab{AWS: aws, now: l.now}
+		if _, err := fork.subscription("us-east-1"); err != nil {
+			t.Errorf("after an hour: %v", err)
+		}
 	}
 }
 

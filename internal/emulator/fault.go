@@ -16,6 +16,7 @@ type Fault struct {
 	Match       Match     `json:"match"`
 	Nth         int       `json:"nth,omitempty"`   // the first matching call that is hit, counted from 1; 0 is 1
 	Times       int       `json:"times,omitempty"` // how many matching calls are hit; 0 is 1, -1 is every later one
+	For         Duration  `json:"for,omitzero"`    // instead of times: every matching call is hit for so long, from the first hit
 	Error       *APIError `json:"error,omitempty"`
 	Latency     Duration  `json:"latency,omitzero"`      // added to the call
 	AfterEffect bool      `json:"afterEffect,omitempty"` // the call takes effect, then error or loss
@@ -68,6 +69,7 @@ func (f Fault) label() string {
 type armedFault struct {
 	Fault
 	seen, fired int
+	until       time.Time // with For: when it is over
 }
 
 func armFaults(faults []Fault) ([]*armedFault, error) {
@@ -88,8 +90,11 @@ func armFaults(faults []Fault) ([]*armedFault, error) {
 		if f.AfterEffect && f.Error == nil && !f.Lost {
 			return nil, fmt.Errorf("fault %d (%s) has afterEffect but neither error nor lost", i+1, f.label())
 		}
-		if f.Nth < 0 || f.Times < -1 {
-			return nil, fmt.Errorf("fault %d (%s): nth counts from 1 and times is at least -1", i+1, f.label())
+		if f.Nth < 0 || f.Times < -1 || f.For < 0 {
+			return nil, fmt.Errorf("fault %d (%s): nth counts from 1, times is at least -1, and for is a time to come", i+1, f.label())
+		}
+		if f.For > 0 && f.Times != 0 {
+			return nil, fmt.Errorf("fault %d (%s) has both times and for: it ends by number or by time", i+1, f.label())
 		}
 		f.Nth, f.Times = max(f.Nth, 1), cmp.Or(f.Times, 1)
 		armed = append(armed, &armedFault{Fault: f})
@@ -117,13 +122,24 @@ func (a *AWS) fault(c *Call) *armedFault {
 			continue
 		}
 		f.seen++
-		if hit != nil || f.seen < f.Nth || f.Times >= 0 && f.seen >= f.Nth+f.Times {
+		if hit != nil || f.seen < f.Nth || f.over(c.Time) {
 			continue
+		}
+		if f.fired == 0 {
+			f.until = c.Time.Add(time.Duration(f.For))
 		}
 		f.fired++
 		hit = f
 	}
 	return hit
+}
+
+// over tells whether a fault hits no more calls, the one that it was just now matched with included.
+func (f *armedFault) over(now time.Time) bool {
+	if f.For > 0 {
+		return f.fired > 0 && !now.Before(f.until)
+	}
+	return f.Times >= 0 && f.seen >= f.Nth+f.Times
 }
 
 // UnusedFaults lists the faults that never hit a call.
