@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -25,6 +26,22 @@ func (s *Store) Accounts(ctx context.Context) ([]string, error) {
 func (s *Store) Runs(ctx context.Context, account string) ([]string, error) {
 	folders, err := s.folders(ctx, "closings/"+account+"/")
 	return slices.DeleteFunc(folders, func(folder string) bool { return Started(folder).IsZero() }), err
+}
+
+// Open opens the record of a run for people, as Find does, and also that of one which was refused before what it was asked for was written down:
+// such a run has left its report alone.
+func (s *Store) Open(ctx context.Context, prefix string) (f *Folder, execution string, err error) {
+	f, execution, err = s.Find(ctx, prefix)
+	if !errors.Is(err, ErrNotFound) {
+		return f, execution, err
+	}
+	var report struct {
+		Execution string `json:"execution"`
+	}
+	if _, _, err := s.get(ctx, prefix+"report-1.json", &report); err != nil {
+		return nil, "", err
+	}
+	return s.Folder(prefix, report.Execution), report.Execution, nil
 }
 
 // Started is when the run with this prefix was started, in whole seconds; the zero time where it is no run's prefix.

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -40,6 +41,29 @@ func TestBrowse(t *testing.T) {
 	}
 	if got := record.Started(first); !got.Equal(start) {
 		t.Errorf("the first was started at %s, not at %s", got, start)
+	}
+}
+
+// Ensure that people find a run that was refused before it had a request, and that no step takes it for one.
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	prefix := record.Prefix(account, "run-1", start)
+	if _, _, err := l.store.Open(t.Context(), prefix); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("a run that has left nothing: %v", err)
+	}
+	if _, err := l.store.Folder(prefix, run1).PutReport(t.Context(), closing.Report{Execution: run1, Outcome: closing.OutcomeBlocked}); err != nil {
+		t.Fatal(err)
+	}
+	folder, execution, err := l.store.Open(t.Context(), prefix)
+	if err != nil || execution != run1 {
+		t.Fatalf("%s, %v", execution, err)
+	}
+	if report, _, err := folder.LastReport(t.Context()); err != nil || report.Outcome != closing.OutcomeBlocked {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if _, _, err := l.store.Find(t.Context(), prefix); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("a step finds it: %v", err)
 	}
 }
 

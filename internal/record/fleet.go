@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"path"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -146,6 +148,22 @@ func (f *Folder) Claim(ctx context.Context, account string) (closing.Claim, erro
 		return closing.Claim{}, invalid(f.Key(name), "it is another account's")
 	}
 	return c, f.names(name, c.Fleet, 0, 0, "", "")
+}
+
+// Claims reads what was made of the grants so far; none where the folder is no fleet's.
+func (f *Folder) Claims(ctx context.Context) iter.Seq2[closing.Claim, error] {
+	return func(yield func(closing.Claim, error) bool) {
+		keys, err := f.store.list(ctx, f.Key("claims/"))
+		if err != nil {
+			yield(closing.Claim{}, err)
+			return
+		}
+		for _, key := range keys {
+			if !yield(f.Claim(ctx, strings.TrimSuffix(path.Base(key), ".json"))) {
+				return
+			}
+		}
+	}
 }
 
 // PutFleetReport writes the next report of a fleet, beginning with number 1, and returns its key.
