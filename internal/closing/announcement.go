@@ -65,6 +65,7 @@ type ApprovalExpired struct {
 type Finished struct {
 	Concerning
 	Outcome      Outcome `json:"outcome"`
+	Error        string  `json:"error"`        // what stopped it, "" if nothing did. Closing.Delivered: another run goes on, which the same event has started
 	Irreversible bool    `json:"irreversible"` // the subscription was deleted
 	Report       string  `json:"report"`       // s3://bucket/key
 	Summary      string  `json:"summary"`

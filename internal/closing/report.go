@@ -57,6 +57,14 @@ type Failure struct {
 	Message string `json:"message"`
 }
 
+// Name is the failure's error; "" where nothing failed.
+func (f *Failure) Name() string {
+	if f == nil {
+		return ""
+	}
+	return f.Error
+}
+
 // VersionGone is Lambda's error where the version of a function that an execution's definition calls is deleted. A redrive keeps the
 // definition, and so meets it again.
 const VersionGone = "Lambda.ResourceNotFoundException"

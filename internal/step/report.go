@@ -233,7 +233,7 @@ func (r *reporting) announce(ctx context.Context) error {
 	}
 	finished := closing.Finished{
 		Concerning: r.Concerning(r.AccountID, r.Execution, r.Closing),
-		Outcome:    r.Outcome, Irreversible: r.Irreversible, Report: r.location(r.key), Summary: r.summary(),
+		Outcome:    r.Outcome, Error: r.Failure.Name(), Irreversible: r.Irreversible, Report: r.location(r.key), Summary: r.summary(),
 	}
 	if err := r.Announce(ctx, finished); err != nil {
 		return err

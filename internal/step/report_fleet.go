@@ -62,7 +62,7 @@ func (e Env) checkCanary(ctx context.Context, in Input) (Result, error) {
 	}
 	if len(failed) > 0 {
 		return Result{}, closing.Errorf(closing.CanaryFailed, "of the accounts that are closed first, %s; the rest of the fleet was not touched", ListOf(failed...)).
-			WithHint("mend it and close them with unsubscribe retry ACCOUNT, then redrive this execution")
+			WithHint("mend it and close them with unsubscribe retry ACCOUNT, then unsubscribe fleet retry")
 	}
 	return in.done("", ListOf()), nil
 }
@@ -271,7 +271,7 @@ func (r *fleetReporting) outcome(ctx context.Context, report closing.FleetReport
 func (e Env) finishFleetReport(ctx context.Context, in Input, r *closing.FleetReport) error {
 	r.WrittenAt = clock.Now(ctx)
 	if r.Outcome == closing.OutcomePartlyClosed || r.Outcome == closing.OutcomeFailed {
-		r.Next = "unsubscribe retry ACCOUNT, for each that has failed; the others are planned again in another fleet"
+		r.Next = "unsubscribe retry ACCOUNT, for each that was left half done; then unsubscribe fleet retry " + strings.TrimSuffix(e.location(in.Run.Closing), "/")
 	}
 	key, err := e.folder(in).PutFleetReport(ctx, *r)
 	if err != nil {
@@ -283,7 +283,7 @@ func (e Env) finishFleetReport(ctx context.Context, in Input, r *closing.FleetRe
 	}
 	irreversible := slices.ContainsFunc(r.Accounts, func(a closing.Ended) bool { return a.Irreversible })
 	return e.Announce(ctx, closing.Finished{
-		Concerning: e.Concerning("", in.Execution.ID, in.Run.Closing), Outcome: r.Outcome, Irreversible: irreversible, Report: e.location(key), Summary: fleetSummary(*r),
+		Concerning: e.Concerning("", in.Execution.ID, in.Run.Closing), Outcome: r.Outcome, Error: r.Failure.Name(), Irreversible: irreversible, Report: e.location(key), Summary: fleetSummary(*r),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // requestFlags are the fields of a request.
@@ -37,11 +38,12 @@ func (f requestFlags) request(dryRun bool) (closing.Request, error) {
 type closeCommand struct {
 	credentials
 	requestFlags
+	watching
 	DryRun bool `help:"Plan and report in the deployed workflow; touch nothing."`
-	JSON   bool `help:"Print one JSON object."`
+	JSON   bool `help:"Print one JSON object; with --watch, what status --json prints behind it."`
 }
 
-// Run starts the execution.
+// Run starts the execution, and with --watch waits for the end of this very one: an earlier run of the account says nothing about it.
 func (c *closeCommand) Run(s *surroundings) error {
 	request, err := c.request(c.DryRun)
 	if err != nil {
@@ -57,14 +59,35 @@ func (c *closeCommand) Run(s *surroundings) error {
 	}
 	execution := aws.ToString(out.ExecutionArn)
 	console := h.console(execution)
-	if c.JSON {
-		return printJSON(s, map[string]string{"execution": execution, "console": console})
+	started := map[string]string{"execution": execution, "console": console}
+	switch {
+	case c.JSON && c.Watch:
+		err = printLine(s, started)
+	case c.JSON:
+		err = printJSON(s, started)
+	default:
+		fmt.Fprintf(s.stdout, "started   %s\nfollow    %s\n", execution, console)
+		if !request.DryRun {
+			fmt.Fprintln(s.stdout, "Nothing is deleted before somebody else has approved the plan.")
+		}
 	}
-	fmt.Fprintf(s.stdout, "started   %s\nfollow    %s\n", execution, console)
-	if !request.DryRun {
-		fmt.Fprintln(s.stdout, "Nothing is deleted before somebody else has approved the plan.")
+	if err != nil || !c.Watch {
+		return err
 	}
-	return nil
+	store, err := h.record(s.ctx)
+	if err != nil {
+		return err
+	}
+	// Step Functions does not always know at once what it has started.
+	// https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeExecution.html
+	if err := pause(s.ctx, c.Every); err != nil {
+		return err
+	}
+	if err := c.follow(s, h, execution, c.JSON); err != nil {
+		return err
+	}
+	name := execution[strings.LastIndex(execution, ":")+1:]
+	return c.conclude(s, h, store, record.Prefix(request.AccountID, name, aws.ToTime(out.StartDate)), c.JSON)
 }
 
 func printJSON(s *surroundings, v any) error {

@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,18 +19,23 @@ import (
 	"quicksight-unsubscribe/internal/replay"
 )
 
-// ended serves the world that a story left, with its executions, on loopback, and points the SDK at it: ended STORY [STATE].
+// ended serves the world that a story left, of the script or of events, with its executions, on loopback, and points the SDK at it: ended STORY [STATE].
 // With a STATE, the first execution and the record are shown as they were while it was in that state for the first time; each time that
-// somebody has read its history, the execution is ten events further.
+// somebody has read its history, the execution is ten events further. The clock stands where the story ended; the input of an execution that is
+// started is in started.json.
 func ended(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 || len(args) > 2 {
 		ts.Fatalf("usage: ended STORY [STATE]")
 	}
-	story, err := replay.Load(filepath.Join(ts.Getenv("EVENTS"), args[0]))
+	folder := ts.MkAbs(args[0])
+	if _, err := os.Stat(folder); err != nil {
+		folder = filepath.Join(ts.Getenv("EVENTS"), args[0])
+	}
+	story, err := replay.Load(folder)
 	ts.Check(err)
 	run, err := replay.Play(context.Background(), story, replay.Options{})
 	ts.Check(err)
-	m := &over{run: run}
+	m := &over{run: run, started: ts.MkAbs("started.json")}
 	if len(args) == 2 {
 		var until time.Time
 		m.shown, until = within(run.Executions[0], args[1])
@@ -40,9 +48,12 @@ func ended(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
-	aws, err := emulator.New(emulator.Options{World: run.After, Machines: m, Now: func() time.Time { return time.Now().UTC() }})
+	aws, err := emulator.New(emulator.Options{World: run.After, Machines: m, Now: func() time.Time { return run.Ended }})
 	ts.Check(err)
-	server := httptest.NewServer(aws)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", run.Ended.UTC().Format(http.TimeFormat))
+		aws.ServeHTTP(w, r)
+	}))
 	ts.Defer(server.Close)
 	ts.Setenv("AWS_ENDPOINT_URL", server.URL)
 	ts.Setenv("AWS_ACCESS_KEY_ID", "AKIAOPERATOR")
@@ -65,9 +76,10 @@ func within(e *replay.Execution, state string) (events int, until time.Time) {
 
 // over are the executions of a story that is over.
 type over struct {
-	run   *replay.Run
-	mu    sync.Mutex
-	shown int // events of the first execution that are shown; 0: all
+	run     *replay.Run
+	started string // a file
+	mu      sync.Mutex
+	shown   int // events of the first execution that are shown; 0: all
 }
 
 func (o *over) find(arn string) (e *replay.Execution, running bool) {
@@ -108,8 +120,8 @@ func (o *over) ExecutionHistory(arn string, _ bool) ([]types.HistoryEvent, bool)
 	return events, true
 }
 
-func (o *over) StartExecution(string, string, string) (string, time.Time, error) {
-	return "arn:aws:states:us-east-1:111122223333:execution:quicksight-unsubscribe:fresh", o.run.Ended, nil
+func (o *over) StartExecution(machine, _, input string) (string, time.Time, error) {
+	return strings.Replace(machine, ":stateMachine:", ":execution:", 1) + ":fresh", o.run.Ended, os.WriteFile(o.started, []byte(input), 0o600)
 }
 
 func (o *over) RedriveExecution(string) (time.Time, error) { return o.run.Ended, nil }

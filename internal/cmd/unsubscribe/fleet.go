@@ -23,6 +23,7 @@ type fleetCommand struct {
 	Close  fleetStartCommand  `cmd:"" help:"Plan every account of a fleet, ask for one approval, and close each."`
 	Sweep  fleetStartCommand  `cmd:"" help:"Look which accounts of a unit are subscribed to QuickSight, who uses it, and what it costs."`
 	Status fleetStatusCommand `cmd:"" help:"Show how a fleet stands."`
+	Retry  fleetRetryCommand  `cmd:"" help:"Go on with a fleet: redrive it, or start another one of the accounts that are left."`
 	Report fleetReportCommand `cmd:"" help:"Print what became of each account of a fleet."`
 }
 
@@ -153,7 +154,7 @@ func (c *fleetReportCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	folder, execution, err := store.Find(s.ctx, prefix)
+	folder, execution, err := store.Open(s.ctx, prefix)
 	if err != nil {
 		return fmt.Errorf("the fleet %s: %w", prefix, err)
 	}
@@ -162,11 +163,64 @@ func (c *fleetReportCommand) Run(s *surroundings) error {
 		return fmt.Errorf("the report of %s (see %s): %w", prefix, h.console(execution), err)
 	}
 	if c.JSON {
-		return printJSON(s, report)
+		return printJSON(s, struct {
+			Console string              `json:"console"`
+			Report  closing.FleetReport `json:"report"`
+		}{h.console(execution), report})
 	}
 	printFleetReport(s.stdout, report)
 	fmt.Fprintf(s.stdout, "\nExecution: %s\n", h.console(execution))
 	return nil
+}
+
+// fleetRetryCommand is unsubscribe fleet retry.
+type fleetRetryCommand struct{ whichFleet }
+
+// Run redrives a fleet where that goes on with it, and starts another one where it would not: of all its accounts if it was not committed, otherwise of
+// those that are neither closed nor struck out.
+func (c *fleetRetryCommand) Run(s *surroundings) error {
+	h, store, prefix, err := c.find(s)
+	if err != nil {
+		return err
+	}
+	last, err := h.stand(s.ctx, store, prefix)
+	if err != nil {
+		return err
+	}
+	folder := store.Folder(prefix, last.Execution)
+	commit, err := folder.Commit(s.ctx)
+	committed := err == nil
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
+		return err
+	}
+	against := last.againstRedrive()
+	if against == "" && committed && h.now().Sub(commit.At) > closing.MaxFleetAge {
+		against = fmt.Sprintf("its approval holds for %s; another one plans, and asks again", closing.MaxFleetAge)
+	}
+	return h.goOn(s, last, against, c.JSON, func() (machine, input string, err error) {
+		request, err := folder.FleetRequest(s.ctx)
+		if err != nil {
+			return "", "", err
+		}
+		request.Trigger = "" // this one, a person starts
+		if committed && last.fleet != nil {
+			if request.Accounts, request.List, request.Unit = accountsLeft(*last.fleet, commit), "", ""; len(request.Accounts) == 0 {
+				return "", "", fmt.Errorf("no account of %s is left", prefix)
+			}
+		}
+		return h.machine + "-fleet", string(closing.Canonical(request)), nil
+	})
+}
+
+// accountsLeft are those that are neither closed nor struck out.
+func accountsLeft(r closing.FleetReport, commit closing.Commit) (left []string) {
+	for _, a := range r.Accounts {
+		struck := slices.ContainsFunc(commit.Decisions, func(d closing.Decision) bool { return slices.Contains(d.Struck, a.AccountID) })
+		if !struck && a.Outcome != closing.OutcomeClosed && a.Outcome != closing.OutcomeAlreadyClosed {
+			left = append(left, a.AccountID)
+		}
+	}
+	return left
 }
 
 // printFleetReport prints a fleet's report for people: the accounts that were not closed last, where they are seen.

@@ -1,9 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"quicksight-unsubscribe/internal/clock"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // listCommand is unsubscribe list.
@@ -23,25 +31,12 @@ func (c *listCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	accounts, err := store.Accounts(s.ctx)
+	all, err := h.all(s.ctx, store)
 	if err != nil {
 		return err
 	}
-	all := []standing{}
-	for _, account := range accounts {
-		runs, err := store.Runs(s.ctx, account)
-		if err != nil {
-			return err
-		}
-		for _, run := range runs {
-			stands, err := h.stand(s.ctx, store, run)
-			if err != nil {
-				return err
-			}
-			if !c.Open || !stands.Outcome.Final() {
-				all = append(all, stands)
-			}
-		}
+	if c.Open {
+		all = slices.DeleteFunc(all, func(s standing) bool { return !s.open() })
 	}
 	if c.JSON {
 		return printJSON(s, all)
@@ -52,6 +47,45 @@ func (c *listCommand) Run(s *surroundings) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Account, r.short(), age(h.now().Sub(r.Started)), yesNo(r.Irreversible), dash(r.WaitsFor), r.Console)
 	}
 	return table.Flush()
+}
+
+// lanes is how many accounts are read at a time.
+const lanes = 32
+
+// all are all runs, by account and the oldest first. One that stopped on the way waits for nobody any more once a later one goes on in its place.
+func (h *hub) all(ctx context.Context, store *record.Store) ([]standing, error) {
+	accounts, err := store.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var read sync.Mutex
+	of := map[string][]standing{}
+	err = clock.Each(ctx, lanes, accounts, func(ctx context.Context, account string) error {
+		runs, err := store.Runs(ctx, account)
+		if err != nil {
+			return err
+		}
+		stands := make([]standing, len(runs))
+		overtaken := false
+		for i, run := range slices.Backward(runs) {
+			if stands[i], err = h.stand(ctx, store, run); err != nil {
+				return err
+			}
+			if overtaken && stands[i].Status != string(types.ExecutionStatusRunning) {
+				stands[i].WaitsFor = ""
+			}
+			overtaken = overtaken || stands[i].overtakes() && twelveDigits.MatchString(account)
+		}
+		read.Lock()
+		defer read.Unlock()
+		of[account] = stands
+		return nil
+	})
+	all := []standing{}
+	for _, account := range accounts {
+		all = append(all, of[account]...)
+	}
+	return all, err
 }
 
 // age is a duration as a person reads it: 45m, 7h, 12d.

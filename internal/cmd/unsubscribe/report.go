@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // reportCommand is unsubscribe report.
@@ -40,6 +41,9 @@ func (c *reportCommand) Run(s *surroundings) error {
 	}
 	if c.HTML != "" {
 		return c.draw(s, stands.Execution)
+	}
+	if record.IsFleet(stands.Closing) {
+		return &failure{exitUsage, fmt.Errorf("%s is of many accounts: unsubscribe fleet report %s", stands.Closing, c.Closing)}
 	}
 	if stands.report == nil {
 		return fmt.Errorf("the run %s has no report yet: it is %s; see %s", stands.Closing, stands.short(), stands.Console)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -8,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/record"
 )
 
 // retryCommand is unsubscribe retry.
@@ -19,8 +21,8 @@ type retryCommand struct {
 
 // retried is what retry did.
 type retried struct {
-	Account   string `json:"account"`
-	Did       string `json:"did"` // "redrive" or "start"
+	Account   string `json:"account"` // "fleet" for one
+	Did       string `json:"did"`     // "redrive" or "start"
 	Why       string `json:"why"`
 	Execution string `json:"execution"`
 	Console   string `json:"console"`
@@ -40,33 +42,45 @@ func (c *retryCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
+	if record.IsFleet(last.Closing) {
+		return &failure{exitUsage, fmt.Errorf("%s is of many accounts: unsubscribe fleet retry %s", last.Closing, c.Account)}
+	}
+	return h.goOn(s, last, last.againstRedrive(), c.JSON, func() (machine, input string, err error) {
+		request, err := store.Folder(last.Closing, last.Execution).Request(s.ctx)
+		if errors.Is(err, record.ErrNotFound) {
+			return "", "", fmt.Errorf("the last run of account %s was refused before it had a request (unsubscribe report %s); start another with unsubscribe close", last.Account, last.Account)
+		}
+		request.Trigger, request.Fleet = "", "" // this one, a person starts, and people decide on this account alone
+		return h.machine, string(closing.Canonical(request)), err
+	})
+}
+
+// goOn redrives a run, or starts a fresh one where something stands against that.
+func (h *hub) goOn(s *surroundings, last standing, against string, inJSON bool, fresh func() (machine, input string, err error)) error {
 	switch {
 	case last.Status == string(types.ExecutionStatusRunning):
-		return fmt.Errorf("the last closing of account %s is running: %s; nothing was done", c.Account, last.Console)
+		return fmt.Errorf("%s is running: %s; nothing was done", last.Closing, last.Console)
 	case succeeds(last.Outcome):
-		return fmt.Errorf("the last closing of account %s ended %s; there is nothing to retry, and unsubscribe close starts another", c.Account, last.Outcome)
+		return fmt.Errorf("%s ended %s; there is nothing to retry", last.Closing, last.Outcome)
 	}
-	did := retried{Account: last.Account}
-	if did.Why = last.againstRedrive(); did.Why == "" {
-		did.Did, did.Why, did.Execution = "redrive", "it goes on in the state that failed", last.Execution
+	did := retried{Account: last.Account, Did: "redrive", Why: "it goes on in the state that failed", Execution: last.Execution}
+	if against == "" {
 		if _, err := h.states.RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &last.Execution}); err != nil {
 			return fmt.Errorf("redrive %s; nothing was done: %w", last.Execution, err)
 		}
 	} else {
-		folder := store.Folder(last.Closing, last.Execution)
-		request, err := folder.Request(s.ctx)
+		machine, input, err := fresh()
 		if err != nil {
 			return err
 		}
-		request.Trigger = "" // this one, a person starts
-		out, err := h.states.StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &h.machine, Input: aws.String(string(closing.Canonical(request)))})
+		out, err := h.states.StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 		if err != nil {
-			return fmt.Errorf("start a fresh closing of account %s; nothing was touched: %w", c.Account, err)
+			return fmt.Errorf("start a fresh run in the place of %s; nothing was touched: %w", last.Closing, err)
 		}
-		did.Did, did.Execution = "start", aws.ToString(out.ExecutionArn)
+		did.Did, did.Why, did.Execution = "start", against, aws.ToString(out.ExecutionArn)
 	}
 	did.Console = h.console(did.Execution)
-	if c.JSON {
+	if inJSON {
 		return printJSON(s, did)
 	}
 	fmt.Fprintf(s.stdout, "%-9s %s\nbecause   %s\nfollow    %s\n", did.Did, did.Execution, did.Why, did.Console)
@@ -76,13 +90,13 @@ func (c *retryCommand) Run(s *surroundings) error {
 // againstRedrive says why a redrive would not go on with a run; "" where it would.
 func (s standing) againstRedrive() string {
 	switch {
-	case s.Outcome.Final():
+	case s.final:
 		return "the last run said its last word, " + string(s.Outcome) + ", and a redrive would only repeat that"
 	case !s.redrivable:
 		return "Step Functions does not redrive the last run any more; a fresh one asks again, for what remains"
-	case s.report != nil && s.report.Failure != nil && s.report.Failure.Error == string(closing.Stale):
+	case s.stopped() == string(closing.Stale):
 		return "the account changed after the last run's commit; a fresh one asks again"
-	case s.report != nil && s.report.Failure != nil && s.report.Failure.Error == closing.VersionGone:
+	case s.stopped() == closing.VersionGone:
 		return "a function's version that the last run calls is deleted; a fresh one calls the newest, and asks again"
 	default:
 		return ""

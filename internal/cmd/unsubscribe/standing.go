@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,10 +28,36 @@ type standing struct {
 	State        string          `json:"state,omitempty"`   // where a running one is
 	Outcome      closing.Outcome `json:"outcome,omitempty"` // of its last report
 	WaitsFor     string          `json:"waitsFor,omitempty"`
-	Irreversible bool            `json:"irreversible"` // DeleteAccountSubscription was called
+	Irreversible bool            `json:"irreversible"`     // DeleteAccountSubscription was called, in a fleet for any of its accounts
+	DryRun       bool            `json:"dryRun,omitempty"` // it only looks
 
 	report     *closing.Report
+	fleet      *closing.FleetReport // instead, of a fleet or a sweep
+	final      bool                 // its report is the last word: a redrive of it does nothing
 	redrivable bool
+}
+
+// open tells whether a run is not through: it runs, or stopped on the way and waits for somebody to go on with it.
+func (s standing) open() bool {
+	return s.Status == string(types.ExecutionStatusRunning) || s.WaitsFor != ""
+}
+
+// stopped is the error that a run ended with; "" where its report knows none.
+func (s standing) stopped() string {
+	if s.report == nil {
+		return ""
+	}
+	return s.report.Failure.Name()
+}
+
+// aside tells whether a run says nothing of how the closing of its account stands: it only looked, or it was refused since another run was there.
+func (s standing) aside() bool {
+	return s.DryRun || s.stopped() == string(closing.Delivered) || s.stopped() == string(closing.AlreadyRunning)
+}
+
+// overtakes tells whether a run stands for its account, whatever became of the runs before it.
+func (s standing) overtakes() bool {
+	return !s.aside() && (s.open() || s.Outcome == closing.OutcomeClosed || s.Outcome == closing.OutcomeAlreadyClosed)
 }
 
 // short is the one word for where a run is.
@@ -47,26 +74,15 @@ func (s standing) short() string {
 
 // stand finds out how the run with this prefix stands.
 func (h *hub) stand(ctx context.Context, store *record.Store, prefix string) (standing, error) {
-	folder, execution, err := store.Find(ctx, prefix)
+	folder, execution, err := store.Open(ctx, prefix)
 	if err != nil {
 		return standing{}, fmt.Errorf("the run %s: %w", prefix, err)
 	}
 	s := standing{
 		Account: strings.Split(prefix, "/")[1], Closing: prefix, Execution: execution, Console: h.console(execution), Started: record.Started(prefix),
 	}
-	report, _, err := folder.LastReport(ctx)
-	switch {
-	case err == nil:
-		s.Outcome, s.Irreversible, s.report = report.Outcome, report.Irreversible, &report
-		if report.Outcome.Final() {
-			s.Status = string(types.ExecutionStatusSucceeded)
-			if !succeeds(report.Outcome) {
-				s.Status = string(types.ExecutionStatusFailed)
-			}
-			return s, nil
-		}
-	case !errors.Is(err, record.ErrNotFound):
-		return standing{}, err
+	if err := s.read(ctx, folder); err != nil || s.final {
+		return s, err
 	}
 	out, err := h.states.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 	var forgotten *types.ExecutionDoesNotExist
@@ -84,15 +100,77 @@ func (h *hub) stand(ctx context.Context, store *record.Store, prefix string) (st
 	if s.State, err = h.stateOf(ctx, execution); err != nil {
 		return standing{}, err
 	}
-	acts, err := folder.Acts(ctx)
-	if err != nil {
+	if s.Irreversible, err = irreversible(ctx, store, folder); err != nil {
 		return standing{}, err
-	}
-	for _, act := range acts {
-		s.Irreversible = s.Irreversible || act.Operation == "quicksight:DeleteAccountSubscription"
 	}
 	s.WaitsFor, err = waitsFor(ctx, folder, s.State)
 	return s, err
+}
+
+// read reads what the record says of how a run stands.
+func (s *standing) read(ctx context.Context, folder *record.Folder) error {
+	known := s.readRun
+	if record.IsFleet(s.Closing) {
+		known = s.readFleet
+	}
+	if err := known(ctx, folder); err != nil && !errors.Is(err, record.ErrNotFound) {
+		return err
+	}
+	if s.final {
+		s.Status = string(types.ExecutionStatusSucceeded)
+		if !succeeds(s.Outcome) {
+			s.Status = string(types.ExecutionStatusFailed)
+		}
+	}
+	return nil
+}
+
+func (s *standing) readRun(ctx context.Context, folder *record.Folder) error {
+	report, _, err := folder.LastReport(ctx)
+	if errors.Is(err, record.ErrNotFound) {
+		request, err := folder.Request(ctx)
+		s.DryRun = request.DryRun
+		return err
+	}
+	if err == nil {
+		s.report, s.Outcome, s.Irreversible, s.final = &report, report.Outcome, report.Irreversible, report.Outcome.Final()
+		s.DryRun = report.Request != nil && report.Request.DryRun
+	}
+	return err
+}
+
+func (s *standing) readFleet(ctx context.Context, folder *record.Folder) error {
+	report, err := folder.LastFleetReport(ctx)
+	if errors.Is(err, record.ErrNotFound) {
+		request, err := folder.FleetRequest(ctx)
+		s.DryRun = request.OnlyLooks()
+		return err
+	}
+	if err == nil {
+		s.fleet, s.Outcome, s.DryRun, s.final = &report, report.Outcome, report.Request.OnlyLooks(), report.Final
+		s.Irreversible = slices.ContainsFunc(report.Accounts, func(a closing.Ended) bool { return a.Irreversible })
+	}
+	return err
+}
+
+// irreversible tells whether a run that goes on has deleted a subscription, or a fleet that of any of its accounts.
+func irreversible(ctx context.Context, store *record.Store, folder *record.Folder) (bool, error) {
+	acts, err := folder.Acts(ctx)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(acts, func(a closing.Act) bool { return a.Operation == "quicksight:DeleteAccountSubscription" }) {
+		return true, nil
+	}
+	for claim, err := range folder.Claims(ctx) {
+		if err != nil {
+			return false, err
+		}
+		if done, err := irreversible(ctx, store, store.Folder(claim.Closing, claim.Execution)); done || err != nil {
+			return done, err
+		}
+	}
+	return false, nil
 }
 
 // succeeds tells whether a run with this last word ends its execution Succeeded.
@@ -150,7 +228,7 @@ func waitsFor(ctx context.Context, folder *record.Folder, state string) (string,
 
 var twelveDigits = regexp.MustCompile(`^[0-9]{12}$`)
 
-// run finds the run that a person means: the last of an account, or the one in this closing folder.
+// run finds the run that a person means: that of an account, or the one in this closing folder.
 func (h *hub) run(ctx context.Context, store *record.Store, which string) (standing, error) {
 	if rest, ok := strings.CutPrefix(which, "s3://"); ok {
 		_, prefix, _ := strings.Cut(rest, "/")
@@ -163,12 +241,27 @@ func (h *hub) run(ctx context.Context, store *record.Store, which string) (stand
 	if !twelveDigits.MatchString(which) {
 		return standing{}, &failure{exitUsage, fmt.Errorf("%q is neither an account id nor of the form s3://BUCKET/closings/ACCOUNT/RUN", which)}
 	}
-	runs, err := store.Runs(ctx, which)
+	return h.closingOf(ctx, store, which)
+}
+
+// closingOf is the last closing of an account; where there were only runs aside from one, the last of those.
+func (h *hub) closingOf(ctx context.Context, store *record.Store, account string) (standing, error) {
+	runs, err := store.Runs(ctx, account)
 	if err != nil {
 		return standing{}, err
 	}
-	if len(runs) == 0 {
-		return standing{}, fmt.Errorf("account %s has no closing; unsubscribe close --account %s starts one", which, which)
+	var newest *standing
+	for _, run := range slices.Backward(runs) {
+		s, err := h.stand(ctx, store, run)
+		if err != nil || !s.aside() {
+			return s, err
+		}
+		if newest == nil {
+			newest = &s
+		}
 	}
-	return h.stand(ctx, store, runs[len(runs)-1])
+	if newest == nil {
+		return standing{}, fmt.Errorf("account %s has no closing; unsubscribe close --account %s starts one", account, account)
+	}
+	return *newest, nil
 }

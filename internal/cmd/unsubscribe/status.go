@@ -9,15 +9,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
+
+	"quicksight-unsubscribe/internal/record"
 )
 
 // statusCommand is unsubscribe status.
 type statusCommand struct {
 	credentials
-	Closing string        `arg:"" help:"An account, for its last closing, or a closing: s3://BUCKET/closings/ACCOUNT/RUN"`
-	Watch   bool          `help:"Go on until the execution ends."`
-	Every   time.Duration `help:"How often to look, with --watch." default:"5s"`
-	JSON    bool          `help:"Print JSON: one line for each state, then how the run stands."`
+	watching
+	Closing string `arg:"" help:"An account, for its last closing, or a closing: s3://BUCKET/closings/ACCOUNT/RUN"`
+	JSON    bool   `help:"Print JSON: one line for each state, then how the run stands."`
+}
+
+// watching is how commands wait for the end of an execution.
+type watching struct {
+	Watch bool          `help:"Go on until the execution ends; then exit with 0 only if it came out: closed, nothing to close, or planned as it was asked to."`
+	Every time.Duration `help:"How often to look, with --watch." default:"5s"`
 }
 
 // Run prints the states that an execution has entered, and how it stands.
@@ -37,39 +44,47 @@ func (c *statusCommand) Run(s *surroundings) error {
 	if !c.JSON {
 		fmt.Fprintf(s.stdout, "account   %s\nclosing   %s\nfollow    %s\n", stands.Account, stands.Closing, stands.Console)
 	}
+	if err := c.follow(s, h, stands.Execution, c.JSON); err != nil {
+		return err
+	}
+	return c.conclude(s, h, store, stands.Closing, c.JSON)
+}
+
+// follow prints the states that an execution enters: those so far, or until it ends.
+func (c watching) follow(s *surroundings, h *hub, execution string, inJSON bool) error {
 	seen := int64(0)
 	for {
 		// The status first: whatever happened before the end is in the history that is read after it.
-		now, err := h.states.DescribeExecution(s.ctx, &sfn.DescribeExecutionInput{ExecutionArn: &stands.Execution})
+		now, err := h.states.DescribeExecution(s.ctx, &sfn.DescribeExecutionInput{ExecutionArn: &execution})
 		if err != nil {
-			return fmt.Errorf("describe %s: %w", stands.Execution, err)
+			return fmt.Errorf("describe %s: %w", execution, err)
 		}
-		if seen, err = c.newStates(s, h, stands.Execution, seen); err != nil {
+		if seen, err = newStates(s, h, execution, seen, inJSON); err != nil {
 			return err
 		}
 		if now.Status != types.ExecutionStatusRunning || !c.Watch {
-			break
+			return nil
 		}
 		if err := pause(s.ctx, c.Every); err != nil {
 			return err
 		}
 	}
-	if stands, err = h.stand(s.ctx, store, stands.Closing); err != nil {
+}
+
+// conclude prints how a run stands, and tells a script that has waited for the end how it came out.
+func (c watching) conclude(s *surroundings, h *hub, store *record.Store, prefix string, inJSON bool) error {
+	stands, err := h.stand(s.ctx, store, prefix)
+	if err != nil {
 		return err
 	}
-	if c.JSON {
+	if inJSON {
 		if err := printLine(s, stands); err != nil {
 			return err
 		}
-		return c.verdict(stands)
+	} else {
+		fmt.Fprintf(s.stdout, "state     %s\nwaits for %s\nirreversible step done: %s\n", stands.short(), dash(stands.WaitsFor), yesNo(stands.Irreversible))
 	}
-	fmt.Fprintf(s.stdout, "state     %s\nwaits for %s\nirreversible step done: %s\n", stands.short(), dash(stands.WaitsFor), yesNo(stands.Irreversible))
-	return c.verdict(stands)
-}
-
-// verdict tells a script that has waited for the end how it came out.
-func (c *statusCommand) verdict(s standing) error {
-	if c.Watch && !succeeds(s.Outcome) {
+	if c.Watch && !succeeds(stands.Outcome) {
 		return &failure{exitUnmet, nil}
 	}
 	return nil
@@ -83,7 +98,7 @@ type entry struct {
 }
 
 // newStates prints what happened after the event with the number seen, and returns the number of the last event.
-func (c *statusCommand) newStates(s *surroundings, h *hub, execution string, seen int64) (int64, error) {
+func newStates(s *surroundings, h *hub, execution string, seen int64, inJSON bool) (int64, error) {
 	pages := sfn.NewGetExecutionHistoryPaginator(h.states, &sfn.GetExecutionHistoryInput{ExecutionArn: &execution})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(s.ctx)
@@ -108,7 +123,7 @@ func (c *statusCommand) newStates(s *surroundings, h *hub, execution string, see
 			default:
 				continue
 			}
-			if c.JSON {
+			if inJSON {
 				if err := printLine(s, line); err != nil {
 					return seen, err
 				}
