@@ -26,6 +26,7 @@ const (
 	NoApprover        Code = "Closing.NoApprover"        // fewer people may approve than must
 	NotDecided        Code = "Closing.NotDecided"        // a decision is refused: no open ask, wrong round, digest or person
 	NotCommitted      Code = "Closing.NotCommitted"      // a delete step without a valid commit
+	Claimed           Code = "Closing.Claimed"           // another run has used the account's approval in a fleet
 	NotInFleet        Code = "Closing.NotInFleet"        // the commit of a fleet does not cover the account, or not any more
 	CanaryFailed      Code = "Closing.CanaryFailed"      // of the accounts of a fleet that are closed first, one was not
 	Halted            Code = "Closing.Halted"            // the kill switch is on

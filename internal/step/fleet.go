@@ -103,8 +103,8 @@ func phaseOf(dryRun bool) record.Phase {
 
 // used says that an account's approval cannot be used again.
 func used(c closing.Claim, fleet string) error {
-	return closing.Errorf(closing.NotInFleet, "the approval of account %s in the fleet %s was used by %s; this run touched nothing", c.AccountID, fleet, c.Execution).
-		WithHint("follow that run: unsubscribe status %s", c.AccountID)
+	return closing.Errorf(closing.Claimed, "the approval of account %s in the fleet %s was used by %s; this run touched nothing", c.AccountID, fleet, c.Execution).
+		WithHint("unsubscribe status %s shows that run, and unsubscribe retry %s goes on with it", c.AccountID, c.AccountID)
 }
 
 // adopt makes the plan that was approved in the fleet the plan of this run. It is not taken again before it is retaken.

@@ -231,7 +231,7 @@ func (r *fleetReporting) closed(ctx context.Context, account string) (closing.En
 	out.Closing = run.Closing
 	report, _, err := r.Record.Folder(run.Closing, run.Execution).LastReport(ctx)
 	if errors.Is(err, record.ErrNotFound) {
-		out.Why = "its run has not ended: see " + run.Execution
+		out.Why = "its run has not reported yet: see " + run.Execution
 		return out, nil
 	}
 	if err != nil {
@@ -271,7 +271,7 @@ func (r *fleetReporting) outcome(ctx context.Context, report closing.FleetReport
 func (e Env) finishFleetReport(ctx context.Context, in Input, r *closing.FleetReport) error {
 	r.WrittenAt = clock.Now(ctx)
 	if r.Outcome == closing.OutcomePartlyClosed || r.Outcome == closing.OutcomeFailed {
-		r.Next = "unsubscribe retry ACCOUNT, for each that was left half done; then unsubscribe fleet retry " + strings.TrimSuffix(e.location(in.Run.Closing), "/")
+		r.Next = "unsubscribe fleet retry " + strings.TrimSuffix(e.location(in.Run.Closing), "/")
 	}
 	key, err := e.folder(in).PutFleetReport(ctx, *r)
 	if err != nil {

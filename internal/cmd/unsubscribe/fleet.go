@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -23,8 +25,8 @@ type fleetCommand struct {
 	Close  fleetStartCommand  `cmd:"" help:"Plan every account of a fleet, ask for one approval, and close each."`
 	Sweep  fleetStartCommand  `cmd:"" help:"Look which accounts of a unit are subscribed to QuickSight, who uses it, and what it costs."`
 	Status fleetStatusCommand `cmd:"" help:"Show how a fleet stands."`
-	Retry  fleetRetryCommand  `cmd:"" help:"Go on with a fleet: redrive it, or start another one of the accounts that are left."`
-	Report fleetReportCommand `cmd:"" help:"Print what became of each account of a fleet."`
+	Retry  fleetRetryCommand  `cmd:"" help:"Go on with what a fleet left half done, and with the fleet: redrive it, or start another one of the accounts that are left."`
+	Report fleetReportCommand `cmd:"" help:"Print what became of each account of a fleet, by now."`
 }
 
 // fleetStartCommand is unsubscribe fleet plan, close and sweep.
@@ -148,7 +150,7 @@ func (c *fleetStatusCommand) Run(s *surroundings) error {
 // fleetReportCommand is unsubscribe fleet report.
 type fleetReportCommand struct{ whichFleet }
 
-// Run prints a fleet's last report.
+// Run prints a fleet's last report, with what has become since of the accounts that were not through then.
 func (c *fleetReportCommand) Run(s *surroundings) error {
 	h, store, prefix, err := c.find(s)
 	if err != nil {
@@ -162,6 +164,9 @@ func (c *fleetReportCommand) Run(s *surroundings) error {
 	if err != nil {
 		return fmt.Errorf("the report of %s (see %s): %w", prefix, h.console(execution), err)
 	}
+	if err := since(s.ctx, store, &report); err != nil {
+		return err
+	}
 	if c.JSON {
 		return printJSON(s, struct {
 			Console string              `json:"console"`
@@ -173,54 +178,38 @@ func (c *fleetReportCommand) Run(s *surroundings) error {
 	return nil
 }
 
-// fleetRetryCommand is unsubscribe fleet retry.
-type fleetRetryCommand struct{ whichFleet }
-
-// Run redrives a fleet where that goes on with it, and starts another one where it would not: of all its accounts if it was not committed, otherwise of
-// those that are neither closed nor struck out.
-func (c *fleetRetryCommand) Run(s *surroundings) error {
-	h, store, prefix, err := c.find(s)
-	if err != nil {
-		return err
-	}
-	last, err := h.stand(s.ctx, store, prefix)
-	if err != nil {
-		return err
-	}
-	folder := store.Folder(prefix, last.Execution)
-	commit, err := folder.Commit(s.ctx)
-	committed := err == nil
-	if err != nil && !errors.Is(err, record.ErrNotFound) {
-		return err
-	}
-	against := last.againstRedrive()
-	if against == "" && committed && h.now().Sub(commit.At) > closing.MaxFleetAge {
-		against = fmt.Sprintf("its approval holds for %s; another one plans, and asks again", closing.MaxFleetAge)
-	}
-	return h.goOn(s, last, against, c.JSON, func() (machine, input string, err error) {
-		request, err := folder.FleetRequest(s.ctx)
+// since brings a fleet's report up to date: somebody may have gone on with the run of an account that was not through. What became of the fleet's
+// own execution stays.
+func since(ctx context.Context, store *record.Store, r *closing.FleetReport) error {
+	for i := range r.Accounts {
+		a := &r.Accounts[i]
+		if a.Closing == "" || a.Outcome.Final() {
+			continue
+		}
+		run, _, err := store.Open(ctx, a.Closing)
 		if err != nil {
-			return "", "", err
+			return fmt.Errorf("the run %s: %w", a.Closing, err)
 		}
-		request.Trigger = "" // this one, a person starts
-		if committed && last.fleet != nil {
-			if request.Accounts, request.List, request.Unit = accountsLeft(*last.fleet, commit), "", ""; len(request.Accounts) == 0 {
-				return "", "", fmt.Errorf("no account of %s is left", prefix)
-			}
+		last, _, err := run.LastReport(ctx)
+		if errors.Is(err, record.ErrNotFound) {
+			continue
 		}
-		return h.machine + "-fleet", string(closing.Canonical(request)), nil
-	})
-}
-
-// accountsLeft are those that are neither closed nor struck out.
-func accountsLeft(r closing.FleetReport, commit closing.Commit) (left []string) {
-	for _, a := range r.Accounts {
-		struck := slices.ContainsFunc(commit.Decisions, func(d closing.Decision) bool { return slices.Contains(d.Struck, a.AccountID) })
-		if !struck && a.Outcome != closing.OutcomeClosed && a.Outcome != closing.OutcomeAlreadyClosed {
-			left = append(left, a.AccountID)
+		if err != nil {
+			return err
+		}
+		if a.Outcome != "" && !last.WrittenAt.After(r.WrittenAt) {
+			continue // that is what the report says
+		}
+		if r.Counts[a.Outcome]--; r.Counts[a.Outcome] == 0 {
+			delete(r.Counts, a.Outcome)
+		}
+		r.Counts[last.Outcome]++
+		a.Outcome, a.Irreversible, a.Why = last.Outcome, last.Irreversible, "after the fleet, at "+last.WrittenAt.UTC().Format(time.RFC3339)
+		if last.Failure != nil {
+			a.Why += ": " + last.Failure.Error + ": " + last.Failure.Message
 		}
 	}
-	return left
+	return nil
 }
 
 // printFleetReport prints a fleet's report for people: the accounts that were not closed last, where they are seen.

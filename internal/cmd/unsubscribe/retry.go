@@ -1,12 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
-	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/record"
@@ -45,7 +45,10 @@ func (c *retryCommand) Run(s *surroundings) error {
 	if record.IsFleet(last.Closing) {
 		return &failure{exitUsage, fmt.Errorf("%s is of many accounts: unsubscribe fleet retry %s", last.Closing, c.Account)}
 	}
-	return h.goOn(s, last, last.againstRedrive(), c.JSON, func() (machine, input string, err error) {
+	if err := last.refusesRetry(); err != nil {
+		return err
+	}
+	did, err := h.goOn(s.ctx, last, last.againstRedrive(), func() (machine, input string, err error) {
 		request, err := store.Folder(last.Closing, last.Execution).Request(s.ctx)
 		if errors.Is(err, record.ErrNotFound) {
 			return "", "", fmt.Errorf("the last run of account %s was refused before it had a request (unsubscribe report %s); start another with unsubscribe close", last.Account, last.Account)
@@ -53,38 +56,53 @@ func (c *retryCommand) Run(s *surroundings) error {
 		request.Trigger, request.Fleet = "", "" // this one, a person starts, and people decide on this account alone
 		return h.machine, string(closing.Canonical(request)), err
 	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(s, did)
+	}
+	did.print(s)
+	return nil
+}
+
+// print prints what was done for people.
+func (r retried) print(s *surroundings) {
+	fmt.Fprintf(s.stdout, "%-9s %s\nbecause   %s\nfollow    %s\n", r.Did, r.Execution, r.Why, r.Console)
+}
+
+// refusesRetry says why there is nothing to go on with.
+func (s standing) refusesRetry() error {
+	switch {
+	case s.running():
+		return fmt.Errorf("%s is running: %s; nothing was done", s.Closing, s.Console)
+	case succeeds(s.Outcome):
+		return fmt.Errorf("%s ended %s; there is nothing to retry", s.Closing, s.Outcome)
+	default:
+		return nil
+	}
 }
 
 // goOn redrives a run, or starts a fresh one where something stands against that.
-func (h *hub) goOn(s *surroundings, last standing, against string, inJSON bool, fresh func() (machine, input string, err error)) error {
-	switch {
-	case last.Status == string(types.ExecutionStatusRunning):
-		return fmt.Errorf("%s is running: %s; nothing was done", last.Closing, last.Console)
-	case succeeds(last.Outcome):
-		return fmt.Errorf("%s ended %s; there is nothing to retry", last.Closing, last.Outcome)
-	}
+func (h *hub) goOn(ctx context.Context, last standing, against string, fresh func() (machine, input string, err error)) (retried, error) {
 	did := retried{Account: last.Account, Did: "redrive", Why: "it goes on in the state that failed", Execution: last.Execution}
 	if against == "" {
-		if _, err := h.states.RedriveExecution(s.ctx, &sfn.RedriveExecutionInput{ExecutionArn: &last.Execution}); err != nil {
-			return fmt.Errorf("redrive %s; nothing was done: %w", last.Execution, err)
+		if _, err := h.states.RedriveExecution(ctx, &sfn.RedriveExecutionInput{ExecutionArn: &last.Execution}); err != nil {
+			return did, fmt.Errorf("redrive %s; nothing was done: %w", last.Execution, err)
 		}
 	} else {
 		machine, input, err := fresh()
 		if err != nil {
-			return err
+			return did, err
 		}
-		out, err := h.states.StartExecution(s.ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
+		out, err := h.states.StartExecution(ctx, &sfn.StartExecutionInput{StateMachineArn: &machine, Input: &input})
 		if err != nil {
-			return fmt.Errorf("start a fresh run in the place of %s; nothing was touched: %w", last.Closing, err)
+			return did, fmt.Errorf("start a fresh run in the place of %s; nothing was touched: %w", last.Closing, err)
 		}
 		did.Did, did.Why, did.Execution = "start", against, aws.ToString(out.ExecutionArn)
 	}
 	did.Console = h.console(did.Execution)
-	if inJSON {
-		return printJSON(s, did)
-	}
-	fmt.Fprintf(s.stdout, "%-9s %s\nbecause   %s\nfollow    %s\n", did.Did, did.Execution, did.Why, did.Console)
-	return nil
+	return did, nil
 }
 
 // againstRedrive says why a redrive would not go on with a run; "" where it would.

@@ -38,9 +38,9 @@ type standing struct {
 }
 
 // open tells whether a run is not through: it runs, or stopped on the way and waits for somebody to go on with it.
-func (s standing) open() bool {
-	return s.Status == string(types.ExecutionStatusRunning) || s.WaitsFor != ""
-}
+func (s standing) open() bool { return s.running() || s.WaitsFor != "" }
+
+func (s standing) running() bool { return s.Status == string(types.ExecutionStatusRunning) }
 
 // stopped is the error that a run ended with; "" where its report knows none.
 func (s standing) stopped() string {
@@ -52,7 +52,7 @@ func (s standing) stopped() string {
 
 // aside tells whether a run says nothing of how the closing of its account stands: it only looked, or it was refused since another run was there.
 func (s standing) aside() bool {
-	return s.DryRun || s.stopped() == string(closing.Delivered) || s.stopped() == string(closing.AlreadyRunning)
+	return s.DryRun || slices.Contains([]string{string(closing.Delivered), string(closing.AlreadyRunning), string(closing.Claimed)}, s.stopped())
 }
 
 // overtakes tells whether a run stands for its account, whatever became of the runs before it.
