@@ -171,10 +171,9 @@ func (f *Folder) PutFleetReport(ctx context.Context, r closing.FleetReport) (key
 	return f.putReport(ctx, r)
 }
 
-// LastFleetReport reads the newest report of a fleet, or returns ErrNotFound.
-func (f *Folder) LastFleetReport(ctx context.Context) (closing.FleetReport, error) {
-	last, _, err := lastReport[closing.FleetReport](ctx, f)
-	return last, err
+// LastFleetReport reads the newest report of a fleet and its key, or returns ErrNotFound.
+func (f *Folder) LastFleetReport(ctx context.Context) (last closing.FleetReport, key string, err error) {
+	return lastReport[closing.FleetReport](ctx, f)
 }
 
 // PlanAt reads a plan of any run by its key, with the digest that it must have.

@@ -75,7 +75,7 @@ func (r *Run) collectReports(ctx context.Context) error {
 		}
 		folder := store.Folder(e.Folder, e.ARN)
 		if e.Machine == r.hub.fleetMachine() {
-			report, err := folder.LastFleetReport(ctx)
+			report, _, err := folder.LastFleetReport(ctx)
 			if err == nil {
 				e.Fleet = &report
 			} else if !errors.Is(err, record.ErrNotFound) {

@@ -28,11 +28,14 @@ func ReportFleet(env Env) Handler {
 		if in.Run.Closing == "" { // it failed before it had a folder
 			in.Run.Closing = record.Prefix(closing.FleetFolder, in.Execution.Name, in.Execution.StartTime)
 		}
-		r, err := env.folder(in).LastFleetReport(ctx)
+		r, key, err := env.folder(in).LastFleetReport(ctx)
 		if errors.Is(err, record.ErrNotFound) || err == nil && !r.Final {
-			r, err = env.finalFleetReport(ctx, in)
+			r, key, err = env.finalFleetReport(ctx, in)
 		}
 		if err != nil {
+			return Result{}, err
+		}
+		if err := env.announceFleet(ctx, in, r, key); err != nil {
 			return Result{}, err
 		}
 		in.Run.Outcome, in.Run.Summary = r.Outcome, fleetSummary(r)
@@ -67,17 +70,17 @@ func (e Env) checkCanary(ctx context.Context, in Input) (Result, error) {
 	return in.done("", ListOf()), nil
 }
 
-func (e Env) finalFleetReport(ctx context.Context, in Input) (closing.FleetReport, error) {
-	r, err := e.reportFleet(ctx, in)
-	if err != nil {
-		return r, err
+func (e Env) finalFleetReport(ctx context.Context, in Input) (r closing.FleetReport, key string, err error) {
+	if r, err = e.reportFleet(ctx, in); err != nil {
+		return r, "", err
 	}
 	if in.Failure != nil {
 		failure := readable(*in.Failure)
 		r.Failure, r.Outcome = &failure, closing.OutcomeBlocked
 	}
 	r.Final = true
-	return r, e.finishFleetReport(ctx, in, &r)
+	key, err = e.writeFleetReport(ctx, in, &r)
+	return r, key, err
 }
 
 // reportFleet makes a fleet's report of what the record says now.
@@ -267,24 +270,37 @@ func (r *fleetReporting) outcome(ctx context.Context, report closing.FleetReport
 	return closing.OutcomeClosed
 }
 
-// finishFleetReport writes the report and tells people.
-func (e Env) finishFleetReport(ctx context.Context, in Input, r *closing.FleetReport) error {
+func (e Env) writeFleetReport(ctx context.Context, in Input, r *closing.FleetReport) (key string, err error) {
 	r.WrittenAt = clock.Now(ctx)
 	if r.Outcome == closing.OutcomePartlyClosed || r.Outcome == closing.OutcomeFailed {
 		r.Next = "unsubscribe fleet retry " + strings.TrimSuffix(e.location(in.Run.Closing), "/")
 	}
-	key, err := e.folder(in).PutFleetReport(ctx, *r)
-	if err != nil {
-		return fmt.Errorf("write the fleet's report: %w", err)
+	if key, err = e.folder(in).PutFleetReport(ctx, *r); err != nil {
+		return "", fmt.Errorf("write the fleet's report: %w", err)
 	}
-	e.Log.InfoContext(ctx, "ended", "outcome", r.Outcome, "fleet", in.Run.Closing) // a metric of the stack counts these
-	if err := e.publish(ctx, fmt.Sprintf("QuickSight in %d accounts: %s", len(r.Accounts), r.Outcome), fleetNotice(*r, e.location(key))); err != nil {
+	return key, nil
+}
+
+// announceFleet tells people and pipelines what came of a fleet, once for each report, as announce does for the run of one account.
+func (e Env) announceFleet(ctx context.Context, in Input, r closing.FleetReport, key string) error {
+	switch announced, err := e.folder(in).Announced(ctx, key); {
+	case err != nil:
+		return fmt.Errorf("read whether the fleet's report was announced: %w", err)
+	case announced:
+		return nil
+	}
+	if err := e.publish(ctx, fmt.Sprintf("QuickSight in %d accounts: %s", len(r.Accounts), r.Outcome), fleetNotice(r, e.location(key))); err != nil {
 		return err
 	}
-	irreversible := slices.ContainsFunc(r.Accounts, func(a closing.Ended) bool { return a.Irreversible })
-	return e.Announce(ctx, closing.Finished{
-		Concerning: e.Concerning("", in.Execution.ID, in.Run.Closing), Outcome: r.Outcome, Error: r.Failure.Name(), Irreversible: irreversible, Report: e.location(key), Summary: fleetSummary(*r),
-	})
+	finished := closing.Finished{
+		Concerning: e.Concerning("", in.Execution.ID, in.Run.Closing), Outcome: r.Outcome, Error: r.Failure.Name(),
+		Irreversible: slices.ContainsFunc(r.Accounts, func(a closing.Ended) bool { return a.Irreversible }), Report: e.location(key), Summary: fleetSummary(r),
+	}
+	if err := e.Announce(ctx, finished); err != nil {
+		return err
+	}
+	e.Log.InfoContext(ctx, "ended", "outcome", r.Outcome, "fleet", in.Run.Closing) // a metric of the stack counts these
+	return e.folder(in).PutAnnounced(ctx, key)
 }
 
 // fleetNotice is a fleet's report in words.
@@ -337,10 +353,11 @@ func (e Env) finishFleet(ctx context.Context, execution *sfn.DescribeExecutionOu
 			in.Run.Closing = record.Prefix(closing.SweepFolder, in.Execution.Name, in.Execution.StartTime)
 		}
 	}
-	last, err := e.folder(in).LastFleetReport(ctx)
+	last, key, err := e.folder(in).LastFleetReport(ctx)
 	switch {
 	case err == nil && (last.Final || after(last.WrittenAt, execution.StopDate)):
-		return nil // the machine has reported, or this very end is reported already
+		// The machine has reported, or this very end is reported already. Whether anybody heard it is another question.
+		return e.announceFleet(ctx, in, last, key)
 	case err != nil && !errors.Is(err, record.ErrNotFound):
 		return err
 	}
@@ -353,5 +370,8 @@ func (e Env) finishFleet(ctx context.Context, execution *sfn.DescribeExecutionOu
 		r.Outcome = closing.OutcomePartlyClosed
 	}
 	r.Failure = &closing.Failure{Error: failureName(execution), Message: readable(closing.Failure{Message: aws.ToString(execution.Cause)}).Message}
-	return e.finishFleetReport(ctx, in, &r)
+	if key, err = e.writeFleetReport(ctx, in, &r); err != nil {
+		return err
+	}
+	return e.announceFleet(ctx, in, r, key)
 }

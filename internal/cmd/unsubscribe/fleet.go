@@ -160,7 +160,7 @@ func (c *fleetReportCommand) Run(s *surroundings) error {
 	if err != nil {
 		return fmt.Errorf("the fleet %s: %w", prefix, err)
 	}
-	report, err := folder.LastFleetReport(s.ctx)
+	report, _, err := folder.LastFleetReport(s.ctx)
 	if err != nil {
 		return fmt.Errorf("the report of %s (see %s): %w", prefix, h.console(execution), err)
 	}

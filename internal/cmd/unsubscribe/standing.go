@@ -140,7 +140,7 @@ func (s *standing) readRun(ctx context.Context, folder *record.Folder) error {
 }
 
 func (s *standing) readFleet(ctx context.Context, folder *record.Folder) error {
-	report, err := folder.LastFleetReport(ctx)
+	report, _, err := folder.LastFleetReport(ctx)
 	if errors.Is(err, record.ErrNotFound) {
 		request, err := folder.FleetRequest(ctx)
 		s.DryRun = request.OnlyLooks()
