@@ -88,22 +88,35 @@ func (r *Run) turns(w io.Writer, e *Execution) {
 			}
 		}
 		seen[t.state] += t.visits
-		times := ""
-		if t.visits > 1 {
-			times = fmt.Sprintf("  × %d", t.visits)
-		}
-		fmt.Fprintf(w, "  +%-11s %-20s %4d calls%s\n", virtual(t.at.Sub(r.Started)), t.state, len(calls), times)
+		fmt.Fprintf(w, "  +%-11s %-20s %4d calls%s\n", virtual(t.at.Sub(r.Started)), t.state, len(calls), times(t.visits))
+		var lines []string
 		for _, call := range calls {
 			switch {
 			case call.Mutating && call.Done:
-				fmt.Fprintf(w, "               changed    %s %s in %s\n", operationOf(call), strings.Join(call.Resources, " "), call.Region)
+				lines = append(lines, fmt.Sprintf("changed    %s %s in %s", operationOf(call), strings.Join(call.Resources, " "), call.Region))
 			case call.Fault != "":
-				fmt.Fprintf(w, "               fault      %s\n", call.Fault)
+				lines = append(lines, "fault      "+call.Fault)
 			case call.Mutating:
-				fmt.Fprintf(w, "               refused    %s %s: %s: %s\n", operationOf(call), strings.Join(call.Resources, " "), call.Error, call.Message)
+				lines = append(lines, fmt.Sprintf("refused    %s %s: %s: %s", operationOf(call), strings.Join(call.Resources, " "), call.Error, call.Message))
 			}
 		}
+		for len(lines) > 0 {
+			n := 1
+			for n < len(lines) && lines[n] == lines[0] {
+				n++
+			}
+			fmt.Fprintf(w, "               %s%s\n", lines[0], times(n))
+			lines = lines[n:]
+		}
 	}
+}
+
+// times says how often, of what comes more than once.
+func times(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return fmt.Sprintf("  × %d", n)
 }
 
 func (r *Run) reportLines(w io.Writer, e *Execution) {
