@@ -91,7 +91,7 @@ func (m *machine) distribute(name, comment, batch string, tolerated int) sfn.Cus
 		"Output":    "{% $states.result.Output.{'accountId': accountId, 'outcome': outcome, 'closing': closing} %}",
 		"Retry": []any{payload{
 			"ErrorEquals":     []string{"StepFunctions.ExecutionLimitExceeded", "StepFunctions.SdkClientException", "StepFunctions.StepFunctionsException", "StepFunctions.ThrottlingException"},
-			"IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 8, "MaxDelaySeconds": 300, "JitterStrategy": "FULL",
+			"IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": patience, "MaxDelaySeconds": 300, "JitterStrategy": "FULL",
 		}},
 	}
 	return sfn.NewCustomState(m.scope, jsii.String(name), &sfn.CustomStateProps{StateJson: &payload{

@@ -145,7 +145,7 @@ func (m *machine) task(name, comment string, extra payload) sfn.TaskStateBase {
 		Outputs:                  "{% $states.result.Payload.{'state': state, 'verdict': verdict, 'remaining': remaining, 'acts': acts} %}",
 		RetryOnServiceExceptions: jsii.Bool(false), // it would be a second retrier, without jitter and without throttling
 	})
-	t.AddRetry(retry("States.Timeout"))
+	retry(t, "States.Timeout")
 	return t
 }
 
@@ -163,7 +163,7 @@ func (m *machine) callback(name, comment, act, timeout string) sfn.TaskStateBase
 		Outputs:                  payload{},
 		RetryOnServiceExceptions: jsii.Bool(false),
 	})
-	t.AddRetry(retry())
+	retry(t)
 	return t
 }
 
@@ -218,17 +218,34 @@ func (m *machine) fail(name, outcome string) sfn.IChainable {
 	})
 }
 
-// retry is the one retry policy. Step Functions' default set lacks Lambda.TooManyRequestsException; Closing.Transient is an AWS error
-// that the function's SDK has retried in vain. A function whose process ends is Lambda.Unknown in Step Functions' documentation, and
-// Runtime.ExitError in Lambda's answer, which Step Functions otherwise takes the name from. A callback state leaves States.Timeout out, since there it means that nobody rang.
-func retry(more ...string) *sfn.RetryProps {
-	return &sfn.RetryProps{
-		Errors: jsii.Strings(append([]string{
-			"Lambda.TooManyRequestsException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-			"Lambda.ClientExecutionTimeoutException", "Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", string(closing.Transient),
-		}, more...)...),
-		Interval: seconds(2 * time.Second), BackoffRate: jsii.Number(2), MaxAttempts: jsii.Number(8), MaxDelay: seconds(5 * time.Minute),
-		JitterStrategy: sfn.JitterType_FULL,
+// retryable is a state that has retriers.
+type retryable interface {
+	AddRetry(props *sfn.RetryProps) sfn.TaskStateBase
+}
+
+// patience is how often a state is tried again that AWS throttles: with delays of up to five minutes, of which jitter takes half, for one hour and
+// twenty minutes. Whoever waits for it loses nothing, and a fleet loses no account to it.
+const patience = 40
+
+// retry gives a state the one retry policy, of two retriers, each of which counts its own attempts. The first is for what goes by: Lambda's
+// throttling, which Step Functions' default set lacks, and Closing.Transient, an AWS error that the function's SDK has retried in vain. The second is
+// for functions that fail. One whose process ends is Lambda.Unknown in Step Functions' documentation, and Runtime.ExitError in Lambda's answer, which
+// Step Functions otherwise takes the name from. A callback state leaves States.Timeout out, since there it means that nobody rang.
+func retry(state retryable, more ...string) {
+	for _, r := range []struct {
+		errors   []string
+		attempts float64
+	}{
+		{[]string{"Lambda.TooManyRequestsException", string(closing.Transient)}, patience},
+		{append([]string{
+			"Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.ClientExecutionTimeoutException",
+			"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout",
+		}, more...), 8},
+	} {
+		state.AddRetry(&sfn.RetryProps{
+			Errors: jsii.Strings(r.errors...), MaxAttempts: jsii.Number(r.attempts),
+			Interval: seconds(2 * time.Second), BackoffRate: jsii.Number(2), MaxDelay: seconds(5 * time.Minute), JitterStrategy: sfn.JitterType_FULL,
+		})
 	}
 }
 

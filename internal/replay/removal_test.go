@@ -2,6 +2,7 @@ package replay
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -131,22 +132,18 @@ var missedRules = missed{
 	"trail-days":                         "aws-refuses-malformed",
 }
 
-// By the state that has the retrier.
-var missedRetriers = missed{
-	"Verify Caller":       "lambda-throttled-once",
-	"Take Inventory":      "lambda-throttled-once",
-	"Find Starter":        "lambda-throttled-once",
-	"Request Approval":    "lambda-throttled-once",
-	"Read Decision":       "lambda-throttled-once",
-	"Cooling Off":         "lambda-throttled-once",
-	"Export Assets":       "lambda-throttled-once",
-	"Retake Inventory":    "lambda-throttled-once",
-	"Commit Plan":         "lambda-throttled-once",
-	"Delete Subscription": "lambda-throttled-once",
-	"Delete Directory":    "lambda-throttled-once",
-	"Delete VPC":          "lambda-throttled-once",
-	"Write Report":        "lambda-throttled-once",
-}
+// By the state that has the retrier, and the first error that it is for.
+var missedRetriers = func() missed {
+	all := missed{}
+	for _, state := range []string{
+		"Verify Caller", "Take Inventory", "Find Starter", "Request Approval", "Read Decision", "Cooling Off", "Export Assets", "Retake Inventory", "Commit Plan",
+		"Delete Subscription", "Delete Directory", "Delete VPC", "Write Report",
+	} {
+		all[state+": Lambda.TooManyRequestsException"] = "lambda-throttled-once"
+		all[state+": Lambda.ServiceException"] = "lambda-dies-once"
+	}
+	return all
+}()
 
 // Ensure nothing is there for nothing: a story fails without any one guard, rule of the emulator or retrier of the machine.
 // That the same story comes out as it says with it is for TestStories.
@@ -165,7 +162,7 @@ func TestRemoval(t *testing.T) {
 	retriers := retriers(t)
 	missedGuards.test(t, "guard", guards, func(name string) Options { return Options{WithoutGuard: name} })
 	missedRules.test(t, "rule", rules, func(name string) Options { return Options{WithoutRule: name} })
-	missedRetriers.test(t, "retrier", slices.Collect(maps.Keys(retriers)), func(state string) Options { return Options{Definition: retriers[state]} })
+	missedRetriers.test(t, "retrier", slices.Collect(maps.Keys(retriers)), func(name string) Options { return Options{Definition: retriers[name]} })
 }
 
 // test takes each of the names away in turn.
@@ -194,22 +191,21 @@ func (m missed) test(t *testing.T, kind string, names []string, without func(str
 	}
 }
 
-// retriers are the machine's definition without the retriers of a state, for each state that has some.
+// retriers are the machine's definition without one retrier of a state, for each that there is.
 func retriers(t *testing.T) map[string][]byte {
 	t.Helper()
 	without := map[string][]byte{}
-	for state := range definition(t)["States"].(map[string]any) {
-		d := definition(t)
-		s := d["States"].(map[string]any)[state].(map[string]any)
-		if s["Retry"] == nil {
-			continue
+	for name, state := range definition(t)["States"].(map[string]any) {
+		all, _ := state.(map[string]any)["Retry"].([]any)
+		for i, retrier := range all {
+			d := definition(t)
+			d["States"].(map[string]any)[name].(map[string]any)["Retry"] = slices.Delete(slices.Clone(all), i, i+1)
+			text, err := json.Marshal(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			without[fmt.Sprintf("%s: %s", name, retrier.(map[string]any)["ErrorEquals"].([]any)[0])] = text
 		}
-		delete(s, "Retry")
-		text, err := json.Marshal(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		without[state] = text
 	}
 	return without
 }
