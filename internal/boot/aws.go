@@ -94,7 +94,7 @@ func unreachable(role, account string, err error) error {
 			WithHint("look at what STS says above, then start again")
 	case strings.Contains(message, "service control policy"), strings.Contains(message, "resource control policy"):
 		return e("a policy of the organization denies assuming %s", role).
-			WithHint("have the service or resource control policy exempt %s for this workflow, then start again", role)
+			WithHint("add %s to the statement of the service or resource control policy that denies it, then start again", step.ExceptFunctions)
 	case strings.Contains(message, "explicit deny"):
 		return e("a policy explicitly denies assuming %s", role).
 			WithHint("find the Deny statement in the policy that STS names and take this workflow out of it, then start again")

@@ -176,7 +176,7 @@ func (s *search) doubt() error {
 		return closing.Errorf(closing.TargetUnreachable,
 			"the role %s of account %s was assumed, but a service control policy of the organization denies it %s in every region: %w; nothing was touched",
 			RoleRead, s.account, s.unread[0].operation, s.unread[0].err).
-			WithHint("except the target roles in that policy, or move the account out of the organizational unit that it is attached to, then start again")
+			WithHint("add %s to each statement of that policy that denies, or move the account out of the organizational unit that it is attached to; then start again", ExceptTargets)
 	default:
 		return closing.Errorf(closing.RegionUnreadable,
 			"whether account %s has a QuickSight subscription is unknown: %s could not be read (%s: %w); nothing was touched",

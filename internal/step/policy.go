@@ -2,6 +2,8 @@ package step
 
 import (
 	"encoding/json"
+
+	"quicksight-unsubscribe/internal/workflow"
 )
 
 // MaxPolicy is the size of a session policy that STS takes, in characters.
@@ -17,6 +19,14 @@ type Statement struct {
 	Resources []string // nil: "*", for actions without resource-level permissions
 	Regions   []string // nil: all; else aws:RequestedRegion
 }
+
+// What an organization's policy needs in each statement that denies, so that a closing gets through: the first in those that apply to the account that
+// is closed, the second in those that apply to the hub.
+// https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_syntax.html
+const (
+	ExceptTargets   = `"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/QuickSightUnsubscribe*"}}`
+	ExceptFunctions = `"Condition": {"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/` + workflow.Prefix + `/*"}}`
+)
 
 // JSON is the policy document, or "" for a policy that narrows nothing.
 func (p Policy) JSON() string {

@@ -182,7 +182,7 @@ func proveAccount(ctx context.Context, target aws.Config, account string) error 
 	if err != nil {
 		if kind := refusalOf(err).kind; kind == deniedByOrganization || kind == deniedByIdentity {
 			return closing.Errorf(closing.TargetUnreachable, "the role %s of account %s was assumed, but its calls are denied: %w; nothing was touched", RoleRead, account, err).
-				WithHint("except the target roles in the policy that denies them, then start again")
+				WithHint("add %s to the statement that denies them, then start again", ExceptTargets)
 		}
 		return fmt.Errorf("call sts:GetCallerIdentity: %w", err)
 	}
