@@ -35,6 +35,8 @@ type asking struct {
 	now  time.Time
 	rung []string // tokens that were rung
 	ring error    // what Step Functions answers to a ring
+
+	executions map[string]string // the status of those that Step Functions knows, by ARN
 }
 
 func newAsking(t *testing.T, trail string, faults ...emulator.Fault) *asking {
@@ -218,8 +220,9 @@ func (l *asking) SendTaskSuccess(token, output string) error {
 	l.rung = append(l.rung, token)
 	return l.ring
 }
-func (l *asking) DescribeExecution(string) (emulator.Execution, bool) {
-	return emulator.Execution{}, false
+func (l *asking) DescribeExecution(arn string) (emulator.Execution, bool) {
+	status, known := l.executions[arn]
+	return emulator.Execution{ARN: arn, Name: "run-1", Status: status, Start: l.now, Input: []byte("{}")}, known
 }
 func (l *asking) SendTaskFailure(string, string, string) error            { return nil }
 func (l *asking) SendTaskHeartbeat(string) error                          { return nil }

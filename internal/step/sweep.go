@@ -99,6 +99,14 @@ func (e Env) costs(ctx context.Context, accounts []closing.Ended) *closing.Cost 
 }
 
 func (e Env) bill(ctx context.Context, c *closing.Cost) (map[string]string, error) {
+	reader, err := e.member(ctx, e.Config.ManagementAccount)
+	if err != nil {
+		return nil, err
+	}
+	// Any other account is answered, with its own costs alone. https://docs.aws.amazon.com/cost-management/latest/userguide/ce-access.html
+	if reader.home != e.Config.ManagementAccount {
+		return nil, fmt.Errorf("account %s reads the organization and is not its management account, which alone sees what its accounts cost", e.Config.ManagementAccount)
+	}
 	payer, err := e.AWS.Target(ctx, Access{Account: e.Config.ManagementAccount, Role: RoleOrganization, Policy: OrganizationPolicy()})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,106 @@
+package replay
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"quicksight-unsubscribe/internal/closing"
+	"quicksight-unsubscribe/internal/emulator"
+	"quicksight-unsubscribe/internal/step"
+)
+
+// Ensure that a sweep can change nothing: no function of it assumes another role than those that read, nobody is asked, and its record has nothing that
+// a closing could rely on.
+func TestSweepOnlyLooks(t *testing.T) {
+	t.Parallel()
+	run := asWritten(t, load(t, "sweep"))
+	for _, call := range run.Calls {
+		switch {
+		case call.Mutating:
+			t.Errorf("%s changed %v", operationOf(call), call.Resources)
+		case call.Operation == "AssumeRole" && strings.Contains(string(call.Params), string(step.RoleClose)):
+			t.Errorf("%s assumes %s", call.Principal, step.RoleClose)
+		}
+		for _, kind := range []string{"/ask-", "/token.json", "/decisions/", "/seal.json", "/commit.json", "/grants/", "/claims/", "/lock.json", "/acts/"} {
+			if call.Operation == "PutObject" && strings.Contains(keyOf(call), kind) {
+				t.Errorf("%s writes %s", call.Principal, keyOf(call))
+			}
+		}
+	}
+	for _, e := range run.Executions {
+		if path := e.Path(); slices.Contains(path, "Request Approval") || slices.Contains(path, "Commit Plan") || slices.Contains(path, "Commit Fleet") {
+			t.Errorf("%s went %v", e.Name, path)
+		}
+	}
+}
+
+// Ensure that a sweep asks each account first whether it is subscribed, and takes inventory of those alone that are.
+func TestSweepInventoriesSubscribers(t *testing.T) {
+	t.Parallel()
+	run := asWritten(t, load(t, "sweep"))
+	asked, listed := map[string]bool{}, map[string]bool{}
+	for _, call := range run.Calls {
+		switch {
+		case call.Operation == "DescribeAccountSubscription":
+			asked[call.Account] = true
+		case call.Service == "quicksight" && strings.HasPrefix(call.Operation, "List"), call.Service == "ds", call.Operation == "LookupEvents" && call.Account != run.hub.account:
+			listed[call.Account] = true
+			if !asked[call.Account] {
+				t.Errorf("%s before it is known whether account %s is subscribed", operationOf(call), call.Account)
+			}
+		}
+	}
+	for _, account := range []string{"222233334401", "222233334402"} {
+		if !listed[account] {
+			t.Errorf("account %s is subscribed and was not looked into", account)
+		}
+	}
+	if len(listed) != 2 || !asked["222233334499"] {
+		t.Errorf("looked into %v, asked %v", listed, asked)
+	}
+}
+
+// Ensure that nothing is said to cost nothing where the account that reads the organization does not see what the others cost.
+func TestSweepByDelegatedAdministrator(t *testing.T) {
+	t.Parallel()
+	s := load(t, "fleet-of-unit")
+	s.Event, s.Script = json.RawMessage(`{"unit": "ou-ab12-decommis", "sweep": true}`), nil
+	s.Expect = Expect{Outcome: closing.OutcomePlanned, Status: []string{"SUCCEEDED"}, Calls: map[string]int{"ce:GetCostAndUsage": 0}}
+	fleet := play(t, s, Options{}).Executions[0].Fleet
+	if fleet.Cost == nil || !strings.Contains(fleet.Cost.Unknown, "not its management account") {
+		t.Errorf("the costs are %+v", fleet.Cost)
+	}
+	for _, a := range fleet.Accounts {
+		if a.Survey != nil && a.Cost != "" {
+			t.Errorf("account %s cost %q", a.AccountID, a.Cost)
+		}
+	}
+}
+
+// Ensure that the approval of a fleet covers an account whose turn comes days later, and none any more a week after the commit.
+func TestFleetApprovalHolds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		after time.Duration
+		want  Expect
+	}{
+		{"six days", 6 * 24 * time.Hour, Expect{Outcome: closing.OutcomeClosed, Status: []string{"SUCCEEDED"}, Calls: map[string]int{"quicksight:DeleteAccountSubscription": 3}}},
+		{"eight days", 8 * 24 * time.Hour, Expect{
+			Outcome: closing.OutcomePartlyClosed, Status: []string{"FAILED"}, Calls: map[string]int{"quicksight:DeleteAccountSubscription": 1},
+			Accounts: map[string]closing.Outcome{"222233334401": "CLOSED", "222233334402": "BLOCKED", "222233334403": "BLOCKED"},
+			Says:     []string{"Closing.NotInFleet", "and its approval holds for 168h0m0s"},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := load(t, "fleet-redriven")
+			s.Script, s.Expect = slices.Clone(s.Script), tt.want
+			s.Script[2].After = emulator.Duration(tt.after)
+			play(t, s, Options{})
+		})
+	}
+}
