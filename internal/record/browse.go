@@ -70,17 +70,3 @@ func (s *Store) folders(ctx context.Context, prefix string) ([]string, error) {
 	return folders, nil
 }
 
-// Size is how many objects the folder holds, and their bytes.
-func (f *Folder) Size(ctx context.Context) (objects int, bytes int64, err error) {
-	pages := s3.NewListObjectsV2Paginator(f.store.s3, &s3.ListObjectsV2Input{Bucket: &f.store.bucket, Prefix: &f.prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, 0, fmt.Errorf("list %s: %w", f.prefix, err)
-		}
-		for _, object := range page.Contents {
-			objects, bytes = objects+1, bytes+aws.ToInt64(object.Size)
-		}
-	}
-	return objects, bytes, nil
-}

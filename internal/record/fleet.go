@@ -207,7 +207,7 @@ func (s *Store) ReadList(ctx context.Context, key string) ([]byte, error) {
 
 // CountBelow is how many objects a folder has below a name.
 func (f *Folder) CountBelow(ctx context.Context, name string) (int, error) {
-	keys, err := f.store.list(ctx, f.Key(name))
+	keys, err := f.below(ctx, name)
 	return len(keys), err
 }
 

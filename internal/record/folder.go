@@ -17,6 +17,13 @@ type Folder struct {
 	store     *Store
 	execution string // ARN
 	prefix    string // ends with a slash
+	listing   *listing
+}
+
+// listing is what a folder held at a moment.
+type listing struct {
+	keys  []string // in order
+	bytes int64
 }
 
 // Prefix is where the record of a run is: by account, then in the order of starting.
@@ -63,6 +70,28 @@ func (s *Store) Locate(ctx context.Context, execution, name string, start time.T
 // Key is the full key of one object of the folder.
 func (f *Folder) Key(name string) string { return f.prefix + name }
 
+// Listed is the folder as it is now: what is not in it is not asked for. A reader of many parts, of which most are not there, so needs one
+// list and what is there.
+func (f *Folder) Listed(ctx context.Context) (*Folder, error) {
+	found, err := f.store.listing(ctx, f.prefix)
+	if err != nil {
+		return nil, err
+	}
+	listed := *f
+	listed.listing = &found
+	return &listed, nil
+}
+
+// Size is how many objects the folder holds, and how many bytes in them.
+func (f *Folder) Size(ctx context.Context) (objects int, bytes int64, err error) {
+	if f.listing == nil {
+		if f, err = f.Listed(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	return len(f.listing.keys), f.listing.bytes, nil
+}
+
 // once writes v where nothing is yet, and returns what stands there: whoever was first is right.
 func once[T any](ctx context.Context, f *Folder, name string, v T) (T, error) {
 	err := f.store.put(ctx, f.Key(name), v, condition{absent: true})
@@ -75,8 +104,28 @@ func once[T any](ctx context.Context, f *Folder, name string, v T) (T, error) {
 }
 
 func (f *Folder) read(ctx context.Context, name string, v any) error {
+	if f.listing != nil {
+		if _, there := slices.BinarySearch(f.listing.keys, f.Key(name)); !there {
+			return ErrNotFound
+		}
+	}
 	_, _, err := f.store.get(ctx, f.Key(name), v)
 	return err
+}
+
+// below lists the keys with this beginning of a name, in order.
+func (f *Folder) below(ctx context.Context, name string) ([]string, error) {
+	if f.listing == nil {
+		return f.store.list(ctx, f.Key(name))
+	}
+	first, _ := slices.BinarySearch(f.listing.keys, f.Key(name))
+	keys := f.listing.keys[first:]
+	for i, key := range keys {
+		if !strings.HasPrefix(key, f.Key(name)) {
+			return keys[:i], nil
+		}
+	}
+	return keys, nil
 }
 
 // names checks that an object names this run, and the round and digest that its reader asked for.
@@ -310,7 +359,7 @@ func (f *Folder) PutDecision(ctx context.Context, d closing.Decision) (closing.D
 // Decisions reads what was decided in a round. An object that names another run, round or digest, or stands under another
 // person's name, is an error: nobody but the one writer should have written there.
 func (f *Folder) Decisions(ctx context.Context, round int, digest string) ([]closing.Decision, error) {
-	keys, err := f.store.list(ctx, f.Key(fmt.Sprintf("decisions/%d/", round)))
+	keys, err := f.below(ctx, fmt.Sprintf("decisions/%d/", round))
 	if err != nil {
 		return nil, err
 	}
@@ -370,36 +419,46 @@ func (f *Folder) Commit(ctx context.Context) (closing.Commit, error) {
 	return c, f.names("commit.json", c.Execution, c.Round, c.Round, c.Digest, c.Digest)
 }
 
+// The names of what is intended and of what came of it differ in their ends.
+const (
+	intentSuffix  = "-intent.json"
+	outcomeSuffix = "-outcome.json"
+)
+
 // PutAct writes an intent (where Done is nil) or an outcome. The object's name is the act's, so that a retried intent replaces
 // itself, and the outcome stands beside it.
 func (f *Folder) PutAct(ctx context.Context, a closing.Act) error {
 	a.Execution = f.execution
-	kind := "intent"
+	kind := intentSuffix
 	if a.Done != nil {
-		kind = "outcome"
+		kind = outcomeSuffix
 	}
-	name := path.Join("acts", clean(a.Step), fmt.Sprintf("%s-%03d-%s-%s-%s.json",
-		a.Intended.UTC().Format("20060102T150405.000Z"), a.Seq, clean(a.Operation), clean(a.Resource), kind))
+	name := path.Join("acts", clean(a.Step), fmt.Sprintf("%s-%03d-%s-%s",
+		a.Intended.UTC().Format("20060102T150405.000Z"), a.Seq, clean(a.Operation), clean(a.Resource))+kind)
 	return f.store.put(ctx, f.Key(name), a, condition{})
 }
 
 // Acts reads all acts, in the order in which they were intended. An act with an outcome stands once.
 func (f *Folder) Acts(ctx context.Context) ([]closing.Act, error) {
-	keys, err := f.store.list(ctx, f.Key("acts/"))
+	keys, err := f.below(ctx, "acts/")
 	if err != nil {
 		return nil, err
 	}
 	byName := map[string]closing.Act{}
-	for _, key := range keys { // "…-intent.json" sorts before "…-outcome.json"
-		var a closing.Act
+	for i, key := range keys {
 		name := strings.TrimPrefix(key, f.prefix)
+		act, intent := strings.CutSuffix(name, intentSuffix)
+		if intent && i+1 < len(keys) && keys[i+1] == f.Key(act+outcomeSuffix) {
+			continue // the outcome, which sorts right behind, says all that the intent does
+		}
+		var a closing.Act
 		if err := f.read(ctx, name, &a); err != nil {
 			return nil, err
 		}
 		if err := f.names(name, a.Execution, 0, 0, "", ""); err != nil {
 			return nil, err
 		}
-		byName[strings.TrimSuffix(strings.TrimSuffix(name, "-intent.json"), "-outcome.json")] = a
+		byName[strings.TrimSuffix(act, outcomeSuffix)] = a
 	}
 	return inOrder(byName), nil
 }

@@ -166,19 +166,25 @@ func (s *Store) get(ctx context.Context, key string, v any) (etag, nonce string,
 
 // list returns the keys below a prefix, in order.
 func (s *Store) list(ctx context.Context, prefix string) ([]string, error) {
-	var keys []string
+	found, err := s.listing(ctx, prefix)
+	return found.keys, err
+}
+
+func (s *Store) listing(ctx context.Context, prefix string) (listing, error) {
+	var found listing
 	pages := s3.NewListObjectsV2Paginator(s.s3, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", prefix, err)
+			return listing{}, fmt.Errorf("list %s: %w", prefix, err)
 		}
 		for _, object := range page.Contents {
-			keys = append(keys, aws.ToString(object.Key))
+			found.keys = append(found.keys, aws.ToString(object.Key))
+			found.bytes += aws.ToInt64(object.Size)
 		}
 	}
-	slices.Sort(keys)
-	return keys, nil
+	slices.Sort(found.keys)
+	return found, nil
 }
 
 func code(err error) string {

@@ -32,7 +32,7 @@ func (r *reporting) tell(ctx context.Context) {
 		r.doubt("history", r.Execution, "", "states:GetExecutionHistory", err)
 	}
 	r.Timeline = r.Chronicle(past.moments, asks)
-	objects, bytes, sizeErr := r.folder.Size(ctx)
+	objects, bytes, sizeErr := r.was.Size(ctx)
 	if sizeErr != nil {
 		r.doubt("record", r.Closing, "", "s3:ListObjectsV2", sizeErr)
 	}
@@ -47,16 +47,16 @@ func (r *reporting) tell(ctx context.Context) {
 func (r *reporting) earlier(ctx context.Context, round int) []closing.Ask {
 	var plan *closing.Plan
 	read(ctx, r, record.PlanName(round), func(ctx context.Context) (closing.Plan, error) {
-		return r.folder.Plan(ctx, record.PlanName(round), round)
+		return r.was.Plan(ctx, record.PlanName(round), round)
 	}, &plan)
 	if plan == nil {
 		return nil
 	}
 	var ask *closing.Ask
-	read(ctx, r, fmt.Sprintf("ask-%d.json", round), func(ctx context.Context) (closing.Ask, error) { return r.folder.Ask(ctx, round, plan.Digest) }, &ask)
+	read(ctx, r, fmt.Sprintf("ask-%d.json", round), func(ctx context.Context) (closing.Ask, error) { return r.was.Ask(ctx, round, plan.Digest) }, &ask)
 	var decisions *[]closing.Decision
 	read(ctx, r, fmt.Sprintf("decisions/%d/", round), func(ctx context.Context) ([]closing.Decision, error) {
-		return r.folder.Decisions(ctx, round, plan.Digest)
+		return r.was.Decisions(ctx, round, plan.Digest)
 	}, &decisions)
 	if decisions != nil {
 		r.EarlierDecisions = append(r.EarlierDecisions, *decisions...)

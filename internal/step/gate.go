@@ -50,14 +50,10 @@ func (e Env) gate(ctx context.Context, in Input) (gate, error) {
 		}
 		g.grant = &granted
 	}
-	switch ask, err := folder.Ask(ctx, in.Run.Round, in.Run.Digest); {
-	case err == nil:
-		g.ask = &ask
-	case !errors.Is(err, record.ErrNotFound):
-		return g, fmt.Errorf("read the ask of round %d: %w", in.Run.Round, err)
-	}
-	if g.decisions, err = folder.Decisions(ctx, in.Run.Round, in.Run.Digest); err != nil {
-		return g, fmt.Errorf("read the decisions of round %d: %w", in.Run.Round, err)
+	if g.grant == nil {
+		if err := g.asked(ctx, folder, in.Run); err != nil {
+			return g, err
+		}
 	}
 	switch seal, err := folder.Seal(ctx); {
 	case err == nil:
@@ -66,6 +62,21 @@ func (e Env) gate(ctx context.Context, in Input) (gate, error) {
 		return g, fmt.Errorf("read the seal: %w", err)
 	}
 	return g, nil
+}
+
+// asked reads what people were asked about this account alone, and decided.
+func (g *gate) asked(ctx context.Context, folder *record.Folder, run Run) error {
+	switch ask, err := folder.Ask(ctx, run.Round, run.Digest); {
+	case err == nil:
+		g.ask = &ask
+	case !errors.Is(err, record.ErrNotFound):
+		return fmt.Errorf("read the ask of round %d: %w", run.Round, err)
+	}
+	var err error
+	if g.decisions, err = folder.Decisions(ctx, run.Round, run.Digest); err != nil {
+		return fmt.Errorf("read the decisions of round %d: %w", run.Round, err)
+	}
+	return nil
 }
 
 // verdict is where the round stands at a moment, and what Read Decision answers.

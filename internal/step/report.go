@@ -21,6 +21,7 @@ type reporting struct {
 	Env
 	in     Input
 	folder *record.Folder
+	was    *record.Folder // as it was when this began, which the report is of
 	closing.Report
 	seal         *closing.Seal
 	ask          *closing.Ask
@@ -62,34 +63,38 @@ func accountIn(input []byte) string {
 // report reads what the record says of a run.
 func (e Env) report(ctx context.Context, in Input) *reporting {
 	r := &reporting{Env: e, in: in, folder: e.folder(in)}
+	var err error
+	if r.was, err = r.folder.Listed(ctx); err != nil {
+		r.was = r.folder // which tells of each part whether it can be read
+	}
 	r.Version, r.Execution, r.AccountID, r.Closing, r.Starter = 1, in.Execution.ID, in.Run.AccountID, in.Run.Closing, in.Run.Starter
-	read(ctx, r, "request.json", r.folder.Request, &r.Request)
+	read(ctx, r, "request.json", r.was.Request, &r.Request)
 	for round := closing.MaxRounds; round > 0 && r.Plan == nil; round-- {
 		read(ctx, r, record.PlanName(round), func(ctx context.Context) (closing.Plan, error) {
-			return r.folder.Plan(ctx, record.PlanName(round), round)
+			return r.was.Plan(ctx, record.PlanName(round), round)
 		}, &r.Plan)
 	}
 	if p := r.Plan; p != nil {
-		read(ctx, r, fmt.Sprintf("ask-%d.json", p.Round), func(ctx context.Context) (closing.Ask, error) { return r.folder.Ask(ctx, p.Round, p.Digest) }, &r.ask)
-		read(ctx, r, record.ManifestName(p.Round), func(ctx context.Context) (closing.Manifest, error) { return r.folder.Manifest(ctx, p.Round, p.Digest) }, &r.Manifest)
+		read(ctx, r, fmt.Sprintf("ask-%d.json", p.Round), func(ctx context.Context) (closing.Ask, error) { return r.was.Ask(ctx, p.Round, p.Digest) }, &r.ask)
+		read(ctx, r, record.ManifestName(p.Round), func(ctx context.Context) (closing.Manifest, error) { return r.was.Manifest(ctx, p.Round, p.Digest) }, &r.Manifest)
 		if r.Manifest != nil {
 			r.readManifest(ctx)
 		}
 		var decisions *[]closing.Decision
 		read(ctx, r, fmt.Sprintf("decisions/%d/", p.Round), func(ctx context.Context) ([]closing.Decision, error) {
-			return r.folder.Decisions(ctx, p.Round, p.Digest)
+			return r.was.Decisions(ctx, p.Round, p.Digest)
 		}, &decisions)
 		if decisions != nil {
 			r.Decisions = *decisions
 		}
 	}
-	read(ctx, r, "seal.json", r.folder.Seal, &r.seal)
-	r.commitDoubt = !read(ctx, r, "commit.json", r.folder.Commit, &r.Commit)
+	read(ctx, r, "seal.json", r.was.Seal, &r.seal)
+	r.commitDoubt = !read(ctx, r, "commit.json", r.was.Commit, &r.Commit)
 	if r.Commit != nil && r.Commit.Fleet != "" {
 		r.Decisions = r.Commit.Decisions // people decided on the fleet
 	}
 	var acts *[]closing.Act
-	read(ctx, r, "acts/", r.folder.Acts, &acts)
+	read(ctx, r, "acts/", r.was.Acts, &acts)
 	if acts != nil {
 		r.Acts = *acts
 	}
@@ -100,7 +105,7 @@ func (e Env) report(ctx context.Context, in Input) *reporting {
 func (r *reporting) readManifest(ctx context.Context) {
 	var objects *[]closing.Saved
 	read(ctx, r, record.ManifestName(r.Plan.Round), func(ctx context.Context) ([]closing.Saved, error) {
-		return record.First[closing.Saved](ctx, r.folder, r.Manifest.Objects, closing.MaxListed)
+		return record.First[closing.Saved](ctx, r.was, r.Manifest.Objects, closing.MaxListed)
 	}, &objects)
 	if objects != nil {
 		r.Objects = *objects
@@ -110,7 +115,7 @@ func (r *reporting) readManifest(ctx context.Context) {
 	}
 	var unsaved *[]closing.Unsaved
 	read(ctx, r, record.ManifestName(r.Plan.Round), func(ctx context.Context) (failed []closing.Unsaved, err error) {
-		for b, err := range record.List[closing.Backup](ctx, r.folder, r.Manifest.Backups) {
+		for b, err := range record.List[closing.Backup](ctx, r.was, r.Manifest.Backups) {
 			if err != nil {
 				return nil, err
 			}
