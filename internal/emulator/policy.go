@@ -258,32 +258,43 @@ func (s *Statement) substituted(values []string, want access) []string {
 }
 
 // matching is the index of the first pattern that matches, -1 where none does.
-func matching(patterns []string, value string, letter func(byte) byte) int {
-	return slices.IndexFunc(patterns, func(pattern string) bool { return matches(pattern, value, letter) })
+func matching(patterns []string, value string, letters casing) int {
+	return slices.IndexFunc(patterns, func(pattern string) bool { return matches(pattern, value, letters) })
 }
 
 // wildcard matches IAM's patterns: * is any text, ? is any one character.
 func wildcard(pattern, value string) bool { return matches(pattern, value, exact) }
 
-func exact(c byte) byte { return c }
+// casing is how letters compare: IAM compares actions without case.
+type casing bool
 
-// fold makes a letter small, since IAM compares actions without case.
-func fold(c byte) byte {
+const (
+	exact casing = false
+	fold  casing = true
+)
+
+func (c casing) same(a, b byte) bool {
+	return a == b || bool(c) && small(a) == small(b)
+}
+
+func small(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
 	}
 	return c
 }
 
-func matches(pattern, value string, letter func(byte) byte) bool {
+func matches(pattern, value string, letters casing) bool {
 	star, mark := -1, 0
 	p, v := 0, 0
 	for v < len(value) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
-			star, mark = p, v
-			p++
-		case p < len(pattern) && (pattern[p] == '?' || letter(pattern[p]) == letter(value[v])):
+			if p++; p == len(pattern) {
+				return true
+			}
+			star, mark = p-1, v
+		case p < len(pattern) && (pattern[p] == '?' || letters.same(pattern[p], value[v])):
 			p, v = p+1, v+1
 		case star >= 0:
 			mark++

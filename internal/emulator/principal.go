@@ -34,7 +34,7 @@ type principal struct {
 }
 
 // authenticate finds out who signed the request.
-func (a *AWS) authenticate(r *request, httpRequest *http.Request, s signature) error {
+func (a *AWS) authenticate(r *request, s signature) error {
 	p := r.service.protocol
 	secret, token := "", ""
 	caller, expires := (*principal)(nil), time.Time{}
@@ -62,7 +62,7 @@ func (a *AWS) authenticate(r *request, httpRequest *http.Request, s signature) e
 		return &APIError{Code: code, Message: "The security token included in the request is expired", Status: p.forbidden()}
 	}
 	mismatch := &APIError{Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.", Status: http.StatusForbidden}
-	if !s.valid(httpRequest, r.body, secret, r.aws.signingKeys) {
+	if !s.valid(secret, r.aws.signingKeys) {
 		return mismatch
 	}
 	if s.presigned {

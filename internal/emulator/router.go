@@ -156,6 +156,13 @@ func readBody(in *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 	defer func() { _ = in.Body.Close() }() // everything is read; there is nothing to do about a failed close
+	if in.ContentLength > 0 {
+		body := make([]byte, in.ContentLength) // an object may keep it: not a byte more
+		if _, err := io.ReadFull(in.Body, body); err != nil {
+			return nil, fmt.Errorf("reading the request body: %w", err)
+		}
+		return body, nil
+	}
 	body, err := io.ReadAll(in.Body)
 	if err != nil {
 		return nil, fmt.Errorf("reading the request body: %w", err)

@@ -89,11 +89,8 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-
-	sig, signed := readSignature(in)
-	r := &request{aws: a, now: a.now(), invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body, ctx: in.Context()}
+	sig, signed := readSignature(in, body)
+	r := &request{aws: a, invocation: in.Header.Get(InvocationHeader), header: in.Header, body: body, ctx: in.Context()}
 	routeErr := error(nil)
 	owner, download := a.downloading(in, r)
 	if !download {
@@ -104,7 +101,12 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		r.service = &service{name: cmp.Or(sig.service, in.Host, in.URL.Host), protocol: restJSON}
 		r.operation = cmp.Or(in.Header.Get("X-Amz-Target"), in.Method+" "+in.URL.Path)
 	}
-	call := a.open(r)
+	params := canonical(r.params)
+
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r.now = a.now()
+	call := a.open(r, params)
 	fault := a.fault(call)
 	call.Latency = a.latency(r.service.name, r.operation)
 	if fault != nil {
@@ -118,9 +120,9 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 		out.broken = connectionReset()
 	case fault != nil && fault.Error != nil && !fault.AfterEffect:
 		err = fault.Error
-		_ = a.identify(r, in, sig) // for the journal: the fault is the answer whoever calls
+		_ = a.identify(r, sig) // for the journal: the fault is the answer whoever calls
 	case fault != nil && fault.Denied:
-		if err = a.identify(r, in, sig); err == nil {
+		if err = a.identify(r, sig); err == nil {
 			action := r.actions(r.service.operations[r.operation])[0]
 			err = r.service.denied(notAuthorized(r.principal, action, "*", noIdentityPolicy(action)))
 		}
@@ -132,14 +134,14 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 	case routeErr != nil:
 		err = routeErr
 	case fault != nil && fault.Stale && !call.Mutating && a.earlier != nil:
-		result, err = a.performStale(r, in, sig)
+		result, err = a.performStale(r, sig)
 	case call.Mutating && a.remembers():
 		earlier := a.world.withoutBuckets()
-		if result, err = a.perform(r, in, sig); err == nil {
+		if result, err = a.perform(r, sig); err == nil {
 			a.earlier = earlier
 		}
 	default:
-		result, err = a.perform(r, in, sig)
+		result, err = a.perform(r, sig)
 	}
 	if err == nil && out.broken == nil {
 		var kept any
@@ -189,8 +191,7 @@ func (a *AWS) serve(in *http.Request) (reply, error) {
 }
 
 // open starts the journal line of a request and gives the request its id: a digest of what is asked and how often it was.
-func (a *AWS) open(r *request) *Call {
-	params := canonical(r.params)
+func (a *AWS) open(r *request, params json.RawMessage) *Call {
 	key := fmt.Sprintf("%s|%s|%s|%s|%s", r.invocation, r.service.name, r.operation, r.region, params)
 	a.occurrences[key]++
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s|%d", key, a.occurrences[key]))
@@ -205,8 +206,8 @@ func (a *AWS) open(r *request) *Call {
 }
 
 // perform takes a signed request through identity, permission, validation and rules to its effect.
-func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) {
-	if err := a.identify(r, in, sig); err != nil {
+func (a *AWS) perform(r *request, sig signature) (any, error) {
+	if err := a.identify(r, sig); err != nil {
 		return nil, err
 	}
 	o, known := r.service.operations[r.operation]
@@ -239,7 +240,7 @@ func (a *AWS) perform(r *request, in *http.Request, sig signature) (any, error) 
 
 // performStale performs a read in the world as it was before the last change: describes are eventually consistent.
 // https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
-func (a *AWS) performStale(r *request, in *http.Request, sig signature) (any, error) {
+func (a *AWS) performStale(r *request, sig signature) (any, error) {
 	present := a.world
 	defer func() { a.world = present }()
 	earlier := a.earlier.Clone()
@@ -250,7 +251,7 @@ func (a *AWS) performStale(r *request, in *http.Request, sig signature) (any, er
 	}
 	earlier.Sessions = present.Sessions
 	a.world = earlier
-	return a.perform(r, in, sig)
+	return a.perform(r, sig)
 }
 
 // notImplemented records and refuses an operation that the emulator lacks.
@@ -260,8 +261,8 @@ func (a *AWS) notImplemented(r *request) error {
 	return &APIError{Code: "NotImplemented", Message: "the emulator does not implement " + name, Status: http.StatusNotImplemented}
 }
 
-func (a *AWS) identify(r *request, in *http.Request, sig signature) error {
-	if err := a.authenticate(r, in, sig); err != nil {
+func (a *AWS) identify(r *request, sig signature) error {
+	if err := a.authenticate(r, sig); err != nil {
 		return err
 	}
 	if !a.regionEnabled(r.account, r.region) {

@@ -20,14 +20,14 @@ type signature struct {
 	token                            string // session token
 	expires                          string // presigned only
 	presigned                        bool
+	toSign                           string // what the value is the signature of; "": of nothing that AWS takes
 }
 
 const algorithm = "AWS4-HMAC-SHA256"
 
 // readSignature returns false where the request is not signed.
-func readSignature(r *http.Request) (signature, bool) {
-	var s signature
-	var credential, signed string
+func readSignature(r *http.Request, body []byte) (s signature, signed bool) {
+	var credential, names string
 	if header := r.Header.Get("Authorization"); strings.HasPrefix(header, algorithm+" ") {
 		for part := range strings.SplitSeq(strings.TrimPrefix(header, algorithm+" "), ",") {
 			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
@@ -35,7 +35,7 @@ func readSignature(r *http.Request) (signature, bool) {
 			case "Credential":
 				credential = value
 			case "SignedHeaders":
-				signed = value
+				names = value
 			case "Signature":
 				s.value = value
 			}
@@ -43,7 +43,7 @@ func readSignature(r *http.Request) (signature, bool) {
 		s.time = r.Header.Get("X-Amz-Date")
 		s.token = r.Header.Get("X-Amz-Security-Token")
 	} else if q := r.URL.Query(); q.Get("X-Amz-Algorithm") == algorithm {
-		credential, signed, s.value = q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"), q.Get("X-Amz-Signature")
+		credential, names, s.value = q.Get("X-Amz-Credential"), q.Get("X-Amz-SignedHeaders"), q.Get("X-Amz-Signature")
 		s.time, s.token, s.expires, s.presigned = q.Get("X-Amz-Date"), q.Get("X-Amz-Security-Token"), q.Get("X-Amz-Expires"), true
 	}
 	scope := strings.Split(credential, "/")
@@ -51,15 +51,16 @@ func readSignature(r *http.Request) (signature, bool) {
 		return s, false
 	}
 	s.accessKey, s.date, s.region, s.service = scope[0], scope[1], scope[2], scope[3]
-	s.signed = strings.Split(signed, ";")
+	s.signed = strings.Split(names, ";")
+	s.toSign = s.stringToSign(r, body)
 	return s, true
 }
 
-// valid reports whether the signature was made with the secret over this request.
+// stringToSign is what the signature should be of, "" where it leaves out the host, or a signed header is not there.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-func (s *signature) valid(r *http.Request, body []byte, secret string, keys signingKeys) bool {
+func (s *signature) stringToSign(r *http.Request, body []byte) string {
 	if !slices.Contains(s.signed, "host") {
-		return false
+		return ""
 	}
 	var headers strings.Builder
 	for _, name := range s.signed {
@@ -74,7 +75,7 @@ func (s *signature) valid(r *http.Request, body []byte, secret string, keys sign
 			}
 		}
 		if len(values) == 0 {
-			return false // a signed header is not there
+			return ""
 		}
 		trimmed := make([]string, len(values))
 		for i, v := range values {
@@ -97,9 +98,12 @@ func (s *signature) valid(r *http.Request, body []byte, secret string, keys sign
 	}, "\n")
 	sum := sha256.Sum256([]byte(canonical))
 	scope := strings.Join([]string{s.date, s.region, s.service, "aws4_request"}, "/")
-	toSign := strings.Join([]string{algorithm, s.time, scope, hex.EncodeToString(sum[:])}, "\n")
+	return strings.Join([]string{algorithm, s.time, scope, hex.EncodeToString(sum[:])}, "\n")
+}
 
-	return hmac.Equal([]byte(hex.EncodeToString(sign(keys.of(secret, s), toSign))), []byte(s.value))
+// valid reports whether the signature was made with the secret.
+func (s *signature) valid(secret string, keys signingKeys) bool {
+	return s.toSign != "" && hmac.Equal([]byte(hex.EncodeToString(sign(keys.of(secret, s), s.toSign))), []byte(s.value))
 }
 
 // signingKeys are the keys that secrets sign with, by secret, day, Region and service: one serves many calls.

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func getExecutionHistory(r *request) (any, error) {
 		events = slices.Clone(events)
 		slices.Reverse(events)
 	}
-	cut, next, ok := paginate(r, events, r.str("nextToken"), r.num("maxResults", 0), 100)
+	cut, next, ok := paginate(r, events, r.str("nextToken"), cmp.Or(r.num("maxResults", 0), 100), 1000)
 	if !ok {
 		return nil, apiError("InvalidToken", "Invalid Token: '%s'", r.str("nextToken"))
 	}
