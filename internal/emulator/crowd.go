@@ -69,6 +69,24 @@ func (a *AWS) keysBelow(b *Bucket, prefix string) []string {
 	return found
 }
 
+// Discard drops the objects of a bucket below two folders that keep does not want, with all their versions, as nobody in AWS could: a story of very
+// many accounts would not find room in memory otherwise.
+func (a *AWS) Discard(account, bucket, below string, keep func(key string) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b := a.world.Accounts[account].Buckets[bucket]
+	var kept []string
+	for _, key := range a.keysBelow(b, below) {
+		if keep(key) {
+			kept = append(kept, key)
+		} else {
+			delete(b.Objects, key)
+		}
+	}
+	index := a.keys[b]
+	index.folders[folderOf(below)], index.n = kept, len(b.Objects)
+}
+
 // keyIndex are the keys of a bucket, by folder.
 type keyIndex struct {
 	n       int

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -40,22 +41,55 @@ func (a *AWS) JournalSince(n int) []Call {
 	return slices.Clone(a.journal[n:])
 }
 
-// Forget drops the calls that keep does not want, and what else only a call under way needs; none may be. A story of very many accounts would not find
-// room in memory otherwise.
-func (a *AWS) Forget(keep func(Call) bool) {
+// Served is how many calls the journal has.
+func (a *AWS) Served() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.journal = slices.DeleteFunc(a.journal, func(c Call) bool { return !keep(c) })
-	a.occurrences, a.events = map[string]int{}, map[string][]int{}
-	for i, c := range a.journal {
-		if recorded(c) {
-			a.events[c.Account] = append(a.events[c.Account], i)
+	return len(a.journal)
+}
+
+// Arrange brings the calls behind the first n, which were served side by side, into the order of their turns.
+func (a *AWS) Arrange(n int, turn func(Call) int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	slices.SortStableFunc(a.journal[n:], func(x, y Call) int { return cmp.Compare(turn(x), turn(y)) })
+	a.number(n)
+}
+
+// Forget drops those of the calls behind the first n that keep does not want, which may also drop parts of a call, and what else only a call under way needs; none may be. A story of
+// very many accounts would not find room in memory otherwise.
+func (a *AWS) Forget(n int, keep func(*Call) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept := a.journal[:n]
+	for i := n; i < len(a.journal); i++ {
+		if keep(&a.journal[i]) {
+			kept = append(kept, a.journal[i])
 		}
 	}
+	clear(a.journal[len(kept):])
+	a.journal = kept
+	a.occurrences, a.signingKeys = map[string]int{}, signingKeys{}
+	a.number(n)
 	now := a.now()
 	for key, s := range a.world.Sessions {
 		if s.Expiration.Before(now) {
 			delete(a.world.Sessions, key)
+		}
+	}
+}
+
+// number makes the calls behind the first n the next ones.
+func (a *AWS) number(n int) {
+	for account, events := range a.events {
+		before, _ := slices.BinarySearch(events, n)
+		a.events[account] = events[:before]
+	}
+	for i := n; i < len(a.journal); i++ {
+		c := &a.journal[i]
+		c.Seq = i + 1
+		if recorded(*c) {
+			a.events[c.Account] = append(a.events[c.Account], i)
 		}
 	}
 }

@@ -71,6 +71,8 @@ func (r *Run) WriteBill(w io.Writer) {
 // charge notes an invocation that was answered.
 func (p *player) charge(folder string, out asl.Outcome) {
 	f, _ := workflow.Lookup(folder)
+	p.noting.Lock()
+	defer p.noting.Unlock()
 	p.run.used.Invocations++
 	p.run.used.Busy += out.After
 	p.run.used.GBSeconds += out.After.Seconds() * float64(f.Memory) / 1024

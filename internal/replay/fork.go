@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"quicksight-unsubscribe/internal/emulator"
@@ -17,10 +18,9 @@ func (p *player) fork() (*player, error) {
 		return nil, errors.New("a story whose functions are processes cannot be copied")
 	}
 	c := *p
+	c.noting = new(sync.Mutex)
 	run := *p.run
 	c.run = &run
-	random := *p.random
-	c.random = &random
 	c.agenda, c.failures, c.mishaps = slices.Clone(p.agenda), slices.Clone(p.failures), slices.Clone(p.mishaps)
 	c.script = p.script.clone()
 	var err error
@@ -34,6 +34,8 @@ func (p *player) fork() (*player, error) {
 	for _, e := range p.run.Executions {
 		copied := *e
 		copied.tokens, copied.tasks = slices.Clone(e.tokens), maps.Clone(e.tasks)
+		random := *e.random
+		copied.random = &random
 		copied.Execution = e.Clone(c.surroundings(&copied))
 		run.Executions = append(run.Executions, &copied)
 		run.byARN[e.ARN], run.names[e.Name] = &copied, &copied

@@ -49,7 +49,7 @@ func (s *Sweep) orders(ctx context.Context, moment int, key string) ([]Attempt, 
 	if err != nil {
 		return nil, err
 	}
-	before := len(p.aws.Journal())
+	before := p.aws.Served()
 	if _, err := p.step(ctx); err != nil {
 		return nil, err
 	}

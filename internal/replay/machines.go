@@ -32,6 +32,7 @@ func (p *player) StartExecution(machine, name, input string) (string, time.Time,
 		return "", time.Time{}, refusal("ExecutionAlreadyExists", "Execution Already Exists: '"+arn+"'")
 	}
 	e := &Execution{Name: name, ARN: arn, Machine: machine, Input: []byte(input), index: len(p.run.Executions), tasks: map[string]asl.Task{}}
+	e.random = rand.NewPCG(p.options.Seed, uint64(1+e.index))
 	o := p.surroundings(e)
 	o.Name, o.ARN, o.StateMachineARN, o.StateMachineName = name, arn, machine, machineName(machine)
 	o.RoleARN, o.Input, o.Start = p.run.hub.machineRole(machine), e.Input, p.now
@@ -46,10 +47,10 @@ func (p *player) StartExecution(machine, name, input string) (string, time.Time,
 // surroundings are the world that an execution runs in.
 func (p *player) surroundings(e *Execution) asl.Options {
 	return asl.Options{
-		Tasks: tasks{player: p, execution: e}, Executions: nested{player: p, execution: e}, Objects: objects{player: p, execution: e}, Random: rand.New(p.random).Float64, //nolint:gosec // jitter wants repeatable numbers, not secret ones
+		Tasks: tasks{player: p, execution: e}, Executions: nested{player: p, execution: e}, Objects: objects{player: p, execution: e}, Random: rand.New(e.random).Float64, //nolint:gosec // jitter wants repeatable numbers, not secret ones
 		UUID: func() string {
-			p.uuids++
-			return fmt.Sprintf("00000000-0000-4000-8000-%012d", p.uuids)
+			e.uuids++
+			return fmt.Sprintf("00000000-0000-4000-8%03x-%012d", e.index%0x1000, e.index/0x1000*1_000_000+e.uuids)
 		},
 	}
 }

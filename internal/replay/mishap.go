@@ -180,6 +180,8 @@ type answered struct {
 
 // answers notes what the newest invocation came to. A duplicate's answer is nobody's.
 func (p *player) answers(i *invocation, out asl.Outcome) asl.Outcome {
+	p.noting.Lock()
+	defer p.noting.Unlock()
 	p.answered = answered{i.label, out}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
@@ -82,6 +83,8 @@ type Execution struct {
 	commit *closing.Commit     // nil: none
 	tokens []string            // task tokens that it handed out
 	tasks  map[string]asl.Task // by state: the last that it called
+	random *rand.PCG           // of its jitter
+	uuids  int                 // that it has drawn
 }
 
 // Unknown lists the operations that the emulator does not know.
@@ -169,13 +172,15 @@ type player struct {
 	stopping bool                    // an execution is being stopped
 	running  []*Execution            // that have not ended, in the order in which they were started
 	now      time.Time
-	random   *rand.PCG
 	agenda   []appointment // what is due at a time, in the order in which it was made
 	script   script
 	failures []armedFailure
 
-	// Running numbers: ids, and the invocations of functions that no state calls.
-	uuids, finishes, decisions, byHand, duplicates int
+	// Running numbers of the invocations of functions that no state calls.
+	finishes, decisions, byHand, duplicates int
+
+	noting  *sync.Mutex // guards what executions that advance at one time note: what the run used, and answered
+	thinned int         // calls of a journal that were looked at, and are worth keeping
 
 	versions  []*version // that were deployed
 	processes *processes // nil: the functions are handlers
@@ -195,8 +200,7 @@ type appointment struct {
 
 func newPlayer(story *Story, o Options) (*player, error) {
 	p := &player{
-		story: story, options: o, now: story.World.Now,
-		random: rand.NewPCG(o.Seed, 1),
+		story: story, options: o, now: story.World.Now, noting: new(sync.Mutex),
 		script: newScript(played(story.Script, o)),
 	}
 	for _, f := range story.Failures {
@@ -277,15 +281,25 @@ func (p *player) next() (at time.Time, due bool) {
 func (p *player) advance(ctx context.Context) {
 	outer := p.advancing
 	defer func() { p.advancing = outer }()
-	for _, e := range slices.Clone(p.running) { // one may start others, which begin with the next step
-		if e == p.held() {
+	running := slices.Clone(p.running) // one may start others, which begin with the next step
+	for len(running) > 0 {
+		if n := p.independent(running); n > 1 {
+			p.advanceTogether(ctx, running[:n])
+			running = running[n:]
 			continue
 		}
-		if t, ok := e.Next(); ok && !t.After(p.now) {
+		if e := running[0]; e != p.held() && p.due(e) {
 			p.advancing = e
 			e.Advance(ctx, p.now)
 		}
+		running = running[1:]
 	}
+}
+
+// due tells whether there is something for an execution to do now.
+func (p *player) due(e *Execution) bool {
+	t, ok := e.Next()
+	return ok && !t.After(p.now)
 }
 
 // perform keeps the appointments that are due now.
@@ -348,21 +362,14 @@ func (p *player) observe() {
 			p.wakeCall(call)
 		}
 	}
-	if p.options.Lean && p.script.calls > leanJournal {
-		p.aws.Forget(worthKeeping)
-		p.script.calls = len(p.aws.Journal())
+	if p.options.Lean {
+		p.thin()
 	}
 	p.wakeGone()
 	if p.options.Look != nil {
 		p.options.Look(p.soFar)
 	}
 }
-
-// leanJournal is how long a journal may grow before it is thinned out.
-const leanJournal = 5_000
-
-// worthKeeping are the calls that are kept where not all can be: what was changed, and who started what.
-func worthKeeping(c emulator.Call) bool { return c.Mutating || c.Operation == "StartExecution" }
 
 // leave lets go of an execution that has ended, and tells those that wait for it.
 func (p *player) leave(e *Execution) {
@@ -373,8 +380,7 @@ func (p *player) leave(e *Execution) {
 		}
 	}
 	if p.options.Lean && e.nested {
-		e.Forget()
-		e.tasks, e.tokens, e.Input = nil, nil, nil
+		p.forget(e)
 	}
 }
 

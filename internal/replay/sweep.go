@@ -85,7 +85,7 @@ func NewSweep(ctx context.Context, story *Story, o Options) (*Sweep, error) {
 		moment.patient = true
 		s.moments = append(s.moments, moment)
 		s.states(moment)
-		calls := len(p.aws.Journal())
+		calls := p.aws.Served()
 		if more, err = p.step(ctx); err != nil {
 			return nil, fmt.Errorf("story %s: %w", story.Name, err)
 		}
@@ -474,7 +474,7 @@ func (s *Sweep) probe(ctx context.Context, moment int, label string, attempts ..
 			return "", err
 		}
 	}
-	before := len(p.aws.Journal())
+	before := p.aws.Served()
 	if _, err := p.step(ctx); err != nil {
 		return "", err
 	}
