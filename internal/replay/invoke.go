@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -44,7 +45,7 @@ func (t tasks) Do(ctx context.Context, task asl.Task) asl.Outcome {
 		return forbidden(err)
 	}
 	label := fmt.Sprintf("%s/%s#%d.%d", t.execution.Name, task.State, task.Visit, task.Attempt)
-	lost := t.player.failure(task.State)
+	lost := t.player.failure(task)
 	if lost != nil && !lost.After {
 		return asl.Outcome{Failed: true, Error: lost.Error, Cause: "the story makes Lambda refuse the invocation", After: invokeLatency}
 	}
@@ -127,10 +128,10 @@ type armedFailure struct {
 }
 
 // failure is what the story wants to go wrong with this invocation of a state's function, or nil.
-func (p *player) failure(state string) *Failure {
+func (p *player) failure(task asl.Task) *Failure {
 	for i := range p.failures {
 		f := &p.failures[i]
-		if f.State != state {
+		if f.State != task.State || !bytes.Contains(task.Payload, []byte(f.Contains)) {
 			continue
 		}
 		f.seen++

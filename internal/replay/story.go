@@ -90,11 +90,12 @@ func (w When) run() int { return max(w.Run, 1) }
 
 // Failure makes Lambda itself fail an invocation, before or after its function ran.
 type Failure struct {
-	State string `json:"state"`           // the state whose task it is
-	Nth   int    `json:"nth,omitempty"`   // invocation of that state, from 1; default 1
-	Times int    `json:"times,omitempty"` // default 1
-	Error string `json:"error"`           // such as "Lambda.TooManyRequestsException" or "Sandbox.Timedout"
-	After bool   `json:"after,omitempty"` // the function ran, its answer is lost
+	State    string `json:"state"`              // the state whose task it is
+	Contains string `json:"contains,omitempty"` // part of the invocation's payload, such as an account; others do not count
+	Nth      int    `json:"nth,omitempty"`      // invocation of that state, from 1; default 1
+	Times    int    `json:"times,omitempty"`    // default 1
+	Error    string `json:"error"`              // such as "Lambda.TooManyRequestsException" or "Sandbox.Timedout"
+	After    bool   `json:"after,omitempty"`    // the function ran, its answer is lost
 }
 
 // Expect is what must come out. Zero fields expect nothing; the invariants hold in any case.
