@@ -567,6 +567,28 @@ func TestPageSaysWhatIsSaved(t *testing.T) {
 	}
 }
 
+// Ensure that the page of a fleet shows its totals, what is unusually large, what is left alone, and a box to strike out each account that is open.
+func TestPageOfFleet(t *testing.T) {
+	t.Parallel()
+	page := Canned()["fleet"]
+	for _, part := range []string{
+		"Close Amazon QuickSight in 3 AWS accounts?", "<tr><td>3</td><td>244</td><td>1916</td><td>1</td><td>1</td></tr>",
+		"<h2>Unusually large</h2><ul>\n<li>account 222233334402: 240 users, 1900 assets</li>\n</ul>",
+		"<h2>Not in it, and left alone: 1 accounts</h2><ul>\n<li>222233334404: Closing.TargetUnreachable",
+		`name="struck" value="222233334401" form="approve"`, `name="struck" value="222233334402" form="approve"`, `name="struck" value="222233334403" form="approve"`,
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("it does not say %q", part)
+		}
+	}
+	if strings.Contains(page, "acme-") {
+		t.Error("it shows what an approver has to type")
+	}
+	if page := Canned()["fleet-one-of-two"]; !strings.Contains(page, "<td>by arn:aws:iam::111122223333:user/alice</td>") || strings.Contains(page, `name="struck" value="222233334402"`) {
+		t.Error("what one has struck out the other is offered")
+	}
+}
+
 // Ensure that two who decide at the same moment do not get in each other's way: both decisions stand, one rejection refuses, and of one
 // person's two decisions the first that is written does.
 func TestRacing(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/step"
@@ -102,5 +104,78 @@ func TestFleetApprovalHolds(t *testing.T) {
 			s.Script[2].After = emulator.Duration(tt.after)
 			play(t, s, Options{})
 		})
+	}
+}
+
+// Ensure that more failures than a fleet tolerates stop it as it stands, and that it goes on once its accounts are mended.
+func TestFleetTolerance(t *testing.T) {
+	t.Parallel()
+	stopped := load(t, "fleet-canary-fails")
+	stopped.Script, stopped.Faults = slices.Clone(stopped.Script), slices.Clone(stopped.Faults)
+	stopped.Faults[0].Match.Contains = "222233334402" // not the canary
+	mended := *stopped
+	stopped.Script = stopped.Script[:1]
+	stopped.Expect = Expect{
+		Outcome: closing.OutcomePartlyClosed, Status: []string{"FAILED"}, Error: "States.ExceedToleratedFailureThreshold",
+		Accounts: map[string]closing.Outcome{"222233334401": "CLOSED", "222233334402": "FAILED", "222233334403": ""},
+	}
+	play(t, stopped, Options{})
+	mended.Script[1].Run = 6 // the account's own
+	halfway := mended.Script[1]
+	halfway.Run, halfway.After = 7, emulator.Duration(2*time.Hour)
+	mended.Script = slices.Insert(mended.Script, 2, halfway) // and that of the other one, which was stopped with the fleet behind its commit
+	mended.Expect = Expect{
+		Outcome: closing.OutcomeClosed, Status: []string{"SUCCEEDED"},
+		Accounts: map[string]closing.Outcome{"222233334401": "CLOSED", "222233334402": "CLOSED", "222233334403": "CLOSED"},
+	}
+	play(t, &mended, Options{})
+}
+
+// Ensure that what became of each account is in S3, too, as Step Functions writes it, of every Map Run.
+func TestFleetResults(t *testing.T) {
+	t.Parallel()
+	run := asWritten(t, load(t, "fleet"))
+	objects := run.After.Accounts[run.hub.account].Buckets[run.hub.bucket()].Objects
+	read := func(key string, into any) {
+		t.Helper()
+		if objects[key] == nil {
+			t.Fatalf("there is no %s", key)
+		}
+		versions := objects[key].Versions
+		if err := json.Unmarshal(versions[len(versions)-1].Body, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]string{}
+	for key := range objects {
+		if !strings.HasSuffix(key, "/manifest.json") || !strings.Contains(key, "/results/") {
+			continue
+		}
+		var manifest struct{ ResultFiles map[string][]struct{ Key string } }
+		read(key, &manifest)
+		_, batch, _ := strings.Cut(key, "/results/")
+		batch, _, _ = strings.Cut(batch, "/")
+		for kind, files := range manifest.ResultFiles {
+			for _, file := range files {
+				var results []struct{ Output string }
+				read(file.Key, &results)
+				for _, r := range results {
+					var out struct{ AccountID, Outcome string }
+					if kind == "SUCCEEDED" {
+						if err := json.Unmarshal([]byte(r.Output), &out); err != nil {
+							t.Fatal(err)
+						}
+					}
+					got[strings.TrimSpace(batch+" "+out.AccountID)] = strings.TrimSpace(kind + " " + out.Outcome)
+				}
+			}
+		}
+	}
+	want := map[string]string{
+		"plan 222233334401": "SUCCEEDED PLANNED", "plan 222233334402": "SUCCEEDED PLANNED", "plan 222233334403": "SUCCEEDED PLANNED", "plan 222233334404": "SUCCEEDED PLANNED",
+		"plan 222233334499": "SUCCEEDED BLOCKED", "canary 222233334401": "SUCCEEDED CLOSED", "rest 222233334403": "SUCCEEDED CLOSED", "rest 222233334404": "SUCCEEDED CLOSED",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
 	}
 }
