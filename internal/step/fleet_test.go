@@ -114,7 +114,7 @@ func TestCommitOfFleetRefused(t *testing.T) {
 			_, err := l.fleet.PutClaim(l.ctx(), closing.Claim{Execution: readingRun + "-before", AccountID: readingTarget, At: l.now})
 			l.must(err)
 			return l
-		}, closing.NotInFleet, "was used by " + readingRun + "-before"},
+		}, closing.Claimed, "was used by " + readingRun + "-before"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
