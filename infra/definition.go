@@ -48,7 +48,7 @@ func (t template) roles() map[string]any {
 func (t template) resourcePolicies() map[string]any {
 	found := map[string]any{}
 	keep := func(arn, policy any) {
-		if name := arn.(string); !strings.Contains(name, "AccessLog") && !strings.Contains(name, "FinishDead") && !strings.Contains(name, "TriggersDead") {
+		if name := arn.(string); !strings.Contains(name, "AccessLog") && !strings.HasSuffix(name, "Dead") {
 			found[name] = t.resolve(policy)
 		}
 	}

@@ -72,6 +72,8 @@ func described(f workflow.Function) string {
 		return "Takes the decisions of approvers: the only writer of decisions"
 	case "finish-run":
 		return "Cleans up after an execution that failed, timed out or was stopped"
+	case "audit-event":
+		return "Holds against the record that an account was unsubscribed, was closed or left the organization"
 	default:
 		return "Behind " + strings.Join(f.States, ", ")
 	}

@@ -42,8 +42,9 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 		Description: jsii.String("the bucket of the record, for the command line of quicksight-unsubscribe"),
 	})
 	queue := newFinishQueue(stack, topic)
+	unaudited := newDeadLetters(stack, topic, "AuditDead", "Unaudited")
 
-	r := resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), approvals: *approvals.TopicArn(), queue: *queue.QueueArn()}
+	r := resources{bucket: *bucket.BucketArn(), key: *key.KeyArn(), topic: *topic.TopicArn(), approvals: *approvals.TopicArn(), queue: *queue.QueueArn(), unaudited: *unaudited.QueueArn()}
 	roles := newRoles(stack, w, r)
 	config.Account, config.Region, config.Machine, config.Halt = w.account, w.region, w.machine(), killSwitch
 	config.Bucket, config.Topic, config.ApprovalTopic = *bucket.BucketName(), *topic.TopicArn(), *approvals.TopicArn()
@@ -54,7 +55,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	machine := newMachine(stack, config, w, all.versions)
 	newFleetMachine(stack, config, w, r, all.versions)
 	newTriggers(stack, config, w, machine, topic)
-	newEventNotices(stack, key, topic)
+	auditEvents(stack, all.latest["audit-event"], unaudited)
 	newMonitoring(stack, config, all, machine, topic)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 
@@ -81,10 +82,7 @@ func newTopic(scope constructs.Construct, key awskms.IKey, config configuration)
 // newFinishQueue makes the queue that holds the end of an execution back for so long that no function of it can still be running,
 // and the one for what finish-run could not handle, which an alarm watches.
 func newFinishQueue(scope constructs.Construct, notices awssns.Topic) awssqs.Queue {
-	dead := awssqs.NewQueue(scope, jsii.String("FinishDead"), &awssqs.QueueProps{
-		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
-	newAlarm(scope, notices, "Unfinished", dead.MetricApproximateNumberOfMessagesVisible(nil))
+	dead := newDeadLetters(scope, notices, "FinishDead", "Unfinished")
 	return awssqs.NewQueue(scope, jsii.String("FinishDelay"), &awssqs.QueueProps{
 		DeliveryDelay:     seconds(workflow.FinishDelay),
 		VisibilityTimeout: seconds(6 * must(workflow.Lookup("finish-run")).Timeout), // what Lambda asks of a queue that it polls

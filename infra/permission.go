@@ -67,7 +67,7 @@ func (w where) nobodyBut(folders []string) map[string]any {
 }
 
 // resources are what the functions' permissions name besides.
-type resources struct{ bucket, key, topic, approvals, queue string }
+type resources struct{ bucket, key, topic, approvals, queue, unaudited string }
 
 // granted is what each function's code calls, and nothing else. The operations are those of the operation table.
 func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
@@ -99,6 +99,7 @@ func granted(w where, r resources) map[string][]awsiam.PolicyStatement {
 		"commit-fleet":        {},
 		"report-fleet":        {asMember, publish, announce},
 		"finish-run":          {asCloser, look, lookUp, past, publish, announce, statement([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, r.queue)},
+		"audit-event":         {publish, statement([]string{"sqs:SendMessage"}, r.unaudited)},
 	}
 	for _, f := range workflow.Functions() {
 		may := own[f.Folder]

@@ -9,13 +9,10 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsscheduler"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	sfn "github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/step"
@@ -84,12 +81,7 @@ var forwarded = []string{"aws.organizations", "aws.controltower", "aws.serviceca
 
 // newTriggers makes what starts closings by itself: rules and schedules. What they cannot deliver, an alarm watches.
 func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.IStateMachine, notices awssns.ITopic) {
-	dead := awssqs.NewQueue(stack, jsii.String("TriggersDead"), &awssqs.QueueProps{
-		Encryption: awssqs.QueueEncryption_SQS_MANAGED, EnforceSSL: jsii.Bool(true), RetentionPeriod: awscdk.Duration_Days(jsii.Number(14)),
-	})
-	cdknag.NagSuppressions_AddResourceSuppressions(dead, &[]*cdknag.NagPackSuppression{
-		{Id: jsii.String("AwsSolutions-SQS3"), Reason: jsii.String("It is the dead-letter queue of the rules and schedules")},
-	}, nil)
+	dead := newDeadLetters(stack, notices, "TriggersDead", "UndeliveredTriggers")
 	role := awsiam.NewRole(stack, jsii.String("TriggersRole"), &awsiam.RoleProps{
 		RoleName: jsii.String(workflow.Prefix + "-triggers"), Path: jsii.String("/" + workflow.Prefix + "/" + string(workflow.NoTarget) + "/"),
 		Description: jsii.String("Of the rules and schedules that start " + workflow.Prefix),
@@ -130,7 +122,6 @@ func newTriggers(stack awscdk.Stack, config configuration, w where, machine sfn.
 		unit, expression := parseSchedule("sweeps", s)
 		schedule(fmt.Sprintf("Sweep%d", i+1), "Looks who uses QuickSight below "+unit, expression, w.fleetMachine(), scheduled(`"unit":"`+unit+`","sweep":true`))
 	}
-	newAlarm(stack, notices, "UndeliveredTriggers", dead.MetricApproximateNumberOfMessagesVisible(nil))
 	if config.ManagementAccount != step.NoOrganization {
 		awsevents.NewCfnEventBusPolicy(stack, jsii.String("FromManagement"), &awsevents.CfnEventBusPolicyProps{
 			StatementId: jsii.String(workflow.Prefix + "-management"),
@@ -161,47 +152,6 @@ func parseSchedule(setting, text string) (what, expression string) {
 		panic(fmt.Sprintf("%s: %q is not of the form 222233334444=rate(30 days) (an account, or of sweeps a unit), or ...=cron(0 6 1 * ? *)", setting, text))
 	}
 	return parts[1], parts[2]
-}
-
-// notices are the events that somebody must hear of and that start nothing.
-func eventNotices() []trigger {
-	return []trigger{
-		{
-			name:        "ClosedWhileSubscribed",
-			description: "An account was closed, or left the organization: where unsubscribe report does not say CLOSED, it was closed while still subscribed to QuickSight, too late to close that",
-			pattern: pattern{
-				"source": []string{"aws.organizations"}, "detail-type": []string{closing.ServiceEvent, closing.APICall},
-				"detail": pattern{"eventName": []string{"CloseAccountResult", "AccountDepartedOrganization"}, "errorCode": succeeded},
-			},
-		},
-		{
-			name:        "UnsubscribedWithoutUs",
-			description: "QuickSight was unsubscribed, and not by this workflow: there is neither plan nor approval nor report",
-			pattern: pattern{
-				"source": []string{"aws.quicksight"}, "detail-type": []string{closing.APICall},
-				"detail": pattern{
-					"eventName": []string{"DeleteAccountSubscription", "Unsubscribe"}, "errorCode": succeeded,
-					"$or": []any{
-						pattern{"userIdentity": pattern{"type": []any{pattern{"anything-but": "AssumedRole"}}}},
-						pattern{"userIdentity": pattern{"sessionContext": pattern{"sessionIssuer": pattern{"userName": []any{pattern{"anything-but": string(step.RoleClose)}}}}}},
-					},
-				},
-			},
-		},
-	}
-}
-
-// newEventNotices publishes those events.
-func newEventNotices(stack awscdk.Stack, key awskms.IKey, topic awssns.Topic) {
-	key.Grant(awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil), jsii.String("kms:Decrypt"), jsii.String("kms:GenerateDataKey"))
-	for _, n := range eventNotices() {
-		awsevents.NewRule(stack, jsii.String(n.name), &awsevents.RuleProps{
-			Description: jsii.String(n.name), EventPattern: eventPattern(n.pattern),
-			Targets: &[]awsevents.IRuleTarget{awseventstargets.NewSnsTopic(topic, &awseventstargets.SnsTopicProps{
-				Message: awsevents.RuleTargetInput_FromText(jsii.String(n.name + ": " + n.description + ". " + *awsevents.EventField_FromPath(jsii.String("$.detail")))),
-			})},
-		})
-	}
 }
 
 // eventPattern is the pattern in the CDK's types.

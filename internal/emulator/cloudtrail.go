@@ -212,14 +212,30 @@ func (a *AWS) trail(account string, now time.Time) []TrailEvent {
 		if c.Time.Add(delay).After(now) || c.Status == 0 {
 			continue
 		}
-		e := TrailEvent{
-			Time: c.Time, Name: c.Operation, Source: c.Service + ".amazonaws.com", Region: c.Region, Principal: c.Principal,
-			Resources: c.Resources, Parameters: c.Params, Error: c.Error, ID: c.RequestID, Response: c.Response,
-		}
-		e.complete(account)
-		all = append(all, e)
+		all = append(all, trailed(c))
 	}
 	return all
+}
+
+// trailed is a call as CloudTrail has it.
+func trailed(c Call) TrailEvent {
+	e := TrailEvent{
+		Time: c.Time, Name: c.Operation, Source: c.Service + ".amazonaws.com", Region: c.Region, Principal: c.Principal,
+		Resources: c.Resources, Parameters: c.Params, Error: c.Error, ID: c.RequestID, Response: c.Response,
+	}
+	e.complete(c.Account)
+	return e
+}
+
+// Event is what EventBridge delivers of a call that took effect.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-cloudtrail.html
+func (a *AWS) Event(c Call) json.RawMessage {
+	e := trailed(c)
+	e.Error = "" // of an answer that was spoilt on its way
+	return canonical(map[string]any{
+		"version": "0", "id": stableID(c.Account, c.RequestID), "detail-type": "AWS API Call via CloudTrail", "source": "aws." + c.Service,
+		"account": c.Account, "time": c.Time.UTC().Format(time.RFC3339), "region": c.Region, "resources": []string{}, "detail": json.RawMessage(e.record(c.Account)),
+	})
 }
 
 // recorded reports whether a call is a management event that is not read-only.

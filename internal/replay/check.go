@@ -130,7 +130,7 @@ func (r *Run) Check() []string {
 			miss("termination protection", *want.Protected, !*want.Protected)
 		}
 	}
-	unmet = append(unmet, r.unused...)
+	unmet = append(append(unmet, r.unexpected()...), r.unused...)
 	return append(unmet, r.answers...)
 }
 

@@ -30,6 +30,7 @@ func (p *player) fork() (*player, error) {
 	}
 	run.aws = c.aws
 	run.baseline, run.answers = maps.Clone(p.run.baseline), slices.Clone(p.run.answers)
+	run.alarms, run.audited = slices.Clone(p.run.alarms), slices.Clone(p.run.audited)
 	run.Executions, run.byARN, run.names, c.running = nil, map[string]*Execution{}, map[string]*Execution{}, nil
 	for _, e := range p.run.Executions {
 		copied := *e

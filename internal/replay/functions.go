@@ -31,6 +31,7 @@ func (p *player) makeFunctions(v *version) map[string]boot.Function {
 		"commit-fleet":        boot.Handler(step.CommitFleet, p.host("commit-fleet", v)),
 		"report-fleet":        boot.Handler(step.ReportFleet, p.host("report-fleet", v)),
 		"finish-run":          boot.Handler(step.FinishRun, p.host("finish-run", v)),
+		"audit-event":         boot.Handler(step.AuditEvent, p.host("audit-event", v)),
 	}
 	if p.processes != nil {
 		for folder := range functions {

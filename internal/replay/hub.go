@@ -32,6 +32,9 @@ func (h hub) key() string   { return h.arn("kms", "key/"+workflow.Prefix) }
 func (h hub) queue() string { return h.arn("sqs", "FinishDelay") }
 func (h hub) rule() string  { return h.arn("events", "rule/Ended") }
 
+// unaudited is the queue of what audit-event failed on.
+func (h hub) unaudited() string { return h.arn("sqs", "AuditDead") }
+
 func (h hub) functionRole(f workflow.Function) string {
 	return "arn:aws:iam::" + h.account + ":role" + f.RolePath() + f.Name()
 }

@@ -24,6 +24,7 @@ func (r *Run) Invariants() []string {
 	broken = append(broken, r.othersUntouched()...)
 	broken = append(broken, r.fleetsAsApproved()...)
 	broken = append(broken, r.endsAnnounced()...)
+	broken = append(broken, r.alarmsTrue()...)
 	return broken
 }
 

@@ -146,6 +146,7 @@ func TestWithoutPermission(t *testing.T) {
 		{"delete-vpc", "states:DescribeExecution", "early-adopter"},
 		{"write-report", "sns:Publish", "dry-run"},
 		{"finish-run", "sqs:ReceiveMessage", "stopped-after-protection-off"},
+		{"audit-event", "sqs:SendMessage", "closed-while-subscribed"},
 		{"machine", "lambda:InvokeFunction", "dry-run"},
 		{"plan-fleet", "s3:PutObject", "fleet-dry-run"},
 		{"commit-fleet", "s3:PutObject", "fleet-from-list"},

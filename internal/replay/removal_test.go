@@ -49,6 +49,9 @@ var missedGuards = missed{
 	"restore-own-act":    "unprotected-before",
 	"restore-live":       "vpc-fails-redriven",
 	"restore-lock":       "taken-over-at-once",
+	"audit-caller":       "unsubscribed-by-hand",
+	"audit-intent":       "unsubscribed-by-hand",
+	"audit-subscribed":   "closed-too-late",
 }
 
 // A workflow that is right never meets most of what AWS refuses: people do, in the stories aws-refuses-….

@@ -63,7 +63,9 @@ type Run struct {
 	unknown []string
 	unused  []string // faults, failures and lines of the script that never came to pass
 	answers []string // answers to people that were not the expected ones
-	byHand  bool     // somebody else than the story's people decided: what the story expects is not asked for
+	alarms  []Alarm  // that audit-event raised
+	audited []heard
+	byHand  bool // somebody else than the story's people decided: what the story expects is not asked for
 	aws     *emulator.AWS
 }
 
@@ -177,7 +179,7 @@ type player struct {
 	failures []armedFailure
 
 	// Running numbers of the invocations of functions that no state calls.
-	finishes, decisions, byHand, duplicates int
+	finishes, decisions, byHand, duplicates, audits int
 
 	noting  *sync.Mutex // guards what executions that advance at one time note: what the run used, and answered
 	thinned int         // calls of a journal that were looked at, and are worth keeping
@@ -360,6 +362,7 @@ func (p *player) observe() {
 				p.keepCommit(call)
 			}
 			p.wakeCall(call)
+			p.watch(call)
 		}
 	}
 	if p.options.Lean {

@@ -136,13 +136,16 @@ func (p *player) keep(ctx context.Context, i int, line Line, try int) error {
 
 // do does one line.
 func (p *player) do(ctx context.Context, line Line) error {
+	event := line.Event
+	if event == nil {
+		event = p.story.Event
+	}
 	switch line.Do {
 	case Start:
-		event := line.Event
-		if event == nil {
-			event = p.story.Event
-		}
 		return p.start(ctx, line.Machine, event, line.Name)
+	case Audit:
+		p.audits++
+		return p.audit(ctx, delivery{n: p.audits, event: event, answer: line.Answer}, 1)
 	case Deploy:
 		return p.deploy(line)
 	case Change:

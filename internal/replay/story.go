@@ -42,7 +42,7 @@ type Line struct {
 	As      string            `json:"as,omitempty"`      // the person: approve, reject, cancel
 	Run     int               `json:"run,omitempty"`     // the execution it is done to, from 1; default: the one of When
 	Why     string            `json:"why,omitempty"`     // the person's reason
-	Event   json.RawMessage   `json:"event,omitempty"`   // start: the input; default: the story's own
+	Event   json.RawMessage   `json:"event,omitempty"`   // start: the input; audit: the event; default: the story's own
 	Patch   json.RawMessage   `json:"patch,omitempty"`   // change: a JSON Patch (RFC 6902) of the world
 	Name    string            `json:"name,omitempty"`    // start: the execution's name
 	Machine string            `json:"machine,omitempty"` // start: as in the story
@@ -52,7 +52,7 @@ type Line struct {
 	// Config is deploy's: the new version's environment, where it differs from the story's. Removes takes the older versions away.
 	Config  map[string]string `json:"config,omitempty"`
 	Removes bool              `json:"removes,omitempty"`
-	// Answer is the refusal that is expected: a function's error of approve, reject, cancel and invoke, AWS's error code of call.
+	// Answer is the refusal that is expected: a function's error of approve, reject, cancel, invoke and audit, AWS's error code of call.
 	Answer string `json:"answer,omitempty"`
 	Says   string `json:"says,omitempty"` // call: a text of the answer's body
 }
@@ -72,6 +72,7 @@ const (
 	Contact Deed = "call"    // somebody calls AWS around the workflow
 	Invoke  Deed = "invoke"  // somebody invokes a state's function by hand, with the input that the execution's history shows
 	Deploy  Deed = "deploy"  // a new version of the stack is deployed
+	Audit   Deed = "audit"   // a rule delivers an event to audit-event; those of unsubscribing reach it by themselves
 )
 
 // When is the moment that a line waits for. Exactly one of State, Call, Gone, Ended or Started is set.
@@ -117,6 +118,7 @@ type Expect struct {
 	Protected *bool                      `json:"protected,omitempty"` // termination protection at the end
 	Notices   int                        `json:"notices,omitempty"`   // SNS messages, at least
 	Mails     map[string]int             `json:"mails,omitempty"`     // requests for approval, by the address that they reach; exactly these
+	Alarms    []Alarm                    `json:"alarms,omitempty"`    // that audit-event raises; exactly these, in their order
 	Events    []string                   `json:"events,omitempty"`    // the detail-types of the EventBridge events that were sent, in their order
 }
 
@@ -162,7 +164,7 @@ func (s *Story) validate() error {
 		if set != 1 {
 			return fmt.Errorf("story %s: line %d of the script: exactly one of started, state, call, gone and ended says when", s.Name, i+1)
 		}
-		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke, Deploy}, line.Do) {
+		if !slices.Contains([]Deed{Approve, Reject, Cancel, Start, Stop, Redrive, Change, Contact, Invoke, Deploy, Audit}, line.Do) {
 			return fmt.Errorf("story %s: line %d of the script: unknown deed %q", s.Name, i+1, line.Do)
 		}
 		if (line.Do == Contact) != (line.Call != nil) || (line.Do == Change) != (line.Patch != nil) || (line.Do == Invoke) != (line.State != "") {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Guard is one reason to stop that keeps a closing from doing harm.
+// Guard is one reason to stop that keeps a closing from doing harm, or harm from going unnoticed.
 type Guard struct {
 	Name     string
 	Protects string
@@ -54,6 +54,14 @@ var (
 		{"restore-live", "a subscription that is being deleted, or is gone", (*restoring).lives},
 		{"restore-lock", "the run that has taken the account over: it needs the protection off", (*restoring).holdsLock},
 	}
+	// beforePassingUnsubscribed and beforePassingClosed: before audit-event passes over what has happened to an account.
+	beforePassingUnsubscribed = []guard[*audit]{
+		{"audit-caller", "an account that somebody else unsubscribes, from nobody hearing of it", (*audit).byUs},
+		{"audit-intent", "an account that our own role unsubscribes without a run, from nobody hearing of it", (*audit).intended},
+	}
+	beforePassingClosed = []guard[*audit]{
+		{"audit-subscribed", "an account that is closed while subscribed, from nobody hearing of it", (*audit).unsubscribedBefore},
+	}
 )
 
 // Guards lists all guards, in the order in which a closing meets them.
@@ -62,6 +70,7 @@ func Guards() []Guard {
 	return slices.Concat(
 		listed(beforeAnything), listed(beforeLock), listed(beforeCommit), fleetAlone, listed(beforeFleetSeal), listed(onEveryPass), listed(beforeChange), listed(beforeSubscription), listed(beforeUnsubscribe),
 		listed(beforeDirectory), listed(beforeVPC), listed(beforeRestore),
+		listed(beforePassingUnsubscribed), listed(beforePassingClosed),
 	)
 }
 

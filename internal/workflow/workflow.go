@@ -57,6 +57,7 @@ func Functions() []Function {
 		{Folder: "commit-fleet", States: []string{"Commit Fleet"}, Access: NoTarget, Timeout: 10 * time.Minute, Memory: 1024},
 		{Folder: "report-fleet", States: []string{"Check Canary", "Report Fleet"}, Access: Organization, Timeout: 10 * time.Minute, Memory: 1024},
 		{Folder: "finish-run", Access: Close, Timeout: 5 * time.Minute, Memory: 256},
+		{Folder: "audit-event", Access: NoTarget, Timeout: 5 * time.Minute, Memory: 256},
 	}
 }
 
