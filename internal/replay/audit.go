@@ -35,9 +35,10 @@ const trailDelay = 5 * time.Minute
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 const maxAudits = 3
 
-// watch has EventBridge deliver the event of a call that unsubscribes an account, whoever made it.
+// watch has EventBridge deliver the event of a call that unsubscribes an account, whoever made it; not of very many accounts, whose records are
+// dropped by then.
 func (p *player) watch(call emulator.Call) {
-	if call.Service != "quicksight" || call.Operation != "DeleteAccountSubscription" {
+	if p.options.Lean || call.Service != "quicksight" || call.Operation != "DeleteAccountSubscription" {
 		return
 	}
 	event, of := p.aws.Event(call), heard{call.Seq, call.Invocation, call.Principal}
