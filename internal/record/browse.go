@@ -69,4 +69,3 @@ func (s *Store) folders(ctx context.Context, prefix string) ([]string, error) {
 	}
 	return folders, nil
 }
-

@@ -65,19 +65,41 @@ func TestSweepInventoriesSubscribers(t *testing.T) {
 	}
 }
 
-// Ensure that nothing is said to cost nothing where the account that reads the organization does not see what the others cost.
-func TestSweepByDelegatedAdministrator(t *testing.T) {
+// Ensure that no account is said to cost nothing where the one that reads the organization does not see what the others cost, or the bill knows no
+// QuickSight at all.
+func TestSweepDoesNotKnowCosts(t *testing.T) {
 	t.Parallel()
-	s := load(t, "fleet-of-unit")
-	s.Event, s.Script = json.RawMessage(`{"unit": "ou-ab12-decommis", "sweep": true}`), nil
-	s.Expect = Expect{Outcome: closing.OutcomePlanned, Status: []string{"SUCCEEDED"}, Calls: map[string]int{"ce:GetCostAndUsage": 0}}
-	fleet := play(t, s, Options{}).Executions[0].Fleet
-	if fleet.Cost == nil || !strings.Contains(fleet.Cost.Unknown, "not its management account") {
-		t.Errorf("the costs are %+v", fleet.Cost)
+	delegated, unbilled := load(t, "fleet-of-unit"), load(t, "sweep")
+	delegated.Event, delegated.Script = json.RawMessage(`{"unit": "ou-ab12-decommis", "sweep": true}`), nil
+	unbilled.World = unbilled.World.Clone()
+	for _, account := range unbilled.World.Accounts {
+		account.QuickSightCost = ""
 	}
-	for _, a := range fleet.Accounts {
-		if a.Survey != nil && a.Cost != "" {
-			t.Errorf("account %s cost %q", a.AccountID, a.Cost)
+	for says, s := range map[string]*Story{"is not its management account": delegated, "may stand under another name": unbilled} {
+		s.Expect = Expect{Outcome: closing.OutcomePlanned, Status: []string{"SUCCEEDED"}}
+		run := play(t, s, Options{})
+		fleet := run.Executions[0].Fleet
+		if fleet.Cost == nil || !strings.Contains(fleet.Cost.Unknown, says) {
+			t.Errorf("the costs are %+v, want %q", fleet.Cost, says)
+		}
+		subscribed := 0
+		for _, a := range fleet.Accounts {
+			if a.Survey == nil {
+				continue
+			}
+			subscribed++
+			if a.Cost != "" {
+				t.Errorf("account %s cost %q", a.AccountID, a.Cost)
+			}
+		}
+		told := 0
+		for _, call := range run.Calls {
+			if call.Operation == "Publish" {
+				told += strings.Count(string(call.Params), "cost not known")
+			}
+		}
+		if subscribed == 0 || told != subscribed {
+			t.Errorf("%d accounts are subscribed, and the mail says of %d that their costs are not known", subscribed, told)
 		}
 	}
 }
@@ -151,7 +173,9 @@ func TestFleetResults(t *testing.T) {
 		if !strings.HasSuffix(key, "/manifest.json") || !strings.Contains(key, "/results/") {
 			continue
 		}
-		var manifest struct{ ResultFiles map[string][]struct{ Key string } }
+		var manifest struct {
+			ResultFiles map[string][]struct{ Key string }
+		}
 		read(key, &manifest)
 		_, batch, _ := strings.Cut(key, "/results/")
 		batch, _, _ = strings.Cut(batch, "/")

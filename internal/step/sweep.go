@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -98,6 +99,9 @@ func (e Env) costs(ctx context.Context, accounts []closing.Ended) *closing.Cost 
 	return c
 }
 
+// billed is what Cost Explorer called QuickSight before AWS renamed it.
+const billed = "Amazon QuickSight"
+
 func (e Env) bill(ctx context.Context, c *closing.Cost) (map[string]string, error) {
 	reader, err := e.member(ctx, e.Config.ManagementAccount)
 	if err != nil {
@@ -117,7 +121,7 @@ func (e Env) bill(ctx context.Context, c *closing.Cost) (map[string]string, erro
 			"TimePeriod":  map[string]string{"Start": c.From, "End": c.To},
 			"Granularity": "MONTHLY", "Metrics": []string{"UnblendedCost"},
 			"GroupBy": []any{map[string]string{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}},
-			"Filter":  map[string]any{"Dimensions": map[string]any{"Key": "SERVICE", "Values": []string{"Amazon QuickSight"}}},
+			"Filter":  map[string]any{"Dimensions": map[string]any{"Key": "SERVICE", "Values": []string{billed}}},
 		}
 		if token != "" {
 			in["NextPageToken"] = token
@@ -143,9 +147,13 @@ func (e Env) bill(ctx context.Context, c *closing.Cost) (map[string]string, erro
 			}
 		}
 		if token = out.NextPageToken; token == "" {
-			return bill, nil
+			break
 		}
 	}
+	if len(bill) == 0 {
+		return nil, fmt.Errorf("no account has costs of %s in Cost Explorer: they may stand under another name of the service", billed)
+	}
+	return bill, nil
 }
 
 // surveyLines are a sweep in words: the candidates first.
@@ -160,7 +168,7 @@ func surveyLines(b *strings.Builder, r closing.FleetReport) {
 	}
 	fmt.Fprintln(b)
 	for _, a := range subscribed[:min(len(subscribed), MaxListed)] {
-		fmt.Fprintf(b, "%s (%s): %d users, %d assets, last use %s, cost %s", a.AccountID, a.Name, a.Users, a.Assets, a.LastUse, a.Cost)
+		fmt.Fprintf(b, "%s (%s): %d users, %d assets, last use %s, cost %s", a.AccountID, a.Name, a.Users, a.Assets, a.LastUse, cmp.Or(a.Cost, "not known"))
 		if len(a.Candidate) > 0 {
 			fmt.Fprintf(b, "; candidate for closing: %s", strings.Join(a.Candidate, ", "))
 		}
