@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,23 +23,41 @@ func load(t *testing.T, name string) *Story {
 	return s
 }
 
-// Ensure that a pipeline which waits for ClosingFinished can tell a second delivery of its event, which goes nowhere, from a closing that failed.
+// Ensure that a pipeline which waits for ClosingFinished can tell a second delivery of its event, which goes nowhere and names the first run, from a
+// closing that failed; and that a schedule which is delivered twice plans once.
 func TestSecondDeliveryIsTold(t *testing.T) {
 	t.Parallel()
-	run := asWritten(t, load(t, "event-delivered-twice"))
-	told := map[string]int{}
-	for _, e := range run.events() {
-		var f closing.Finished
-		if e.kind != f.Type() {
-			continue
+	scheduled := load(t, "scheduled-plan")
+	scheduled.Script = []Line{{When: When{Ended: true}, Do: Start}}
+	scheduled.Expect = Expect{Outcome: closing.OutcomePlanned, Status: []string{"SUCCEEDED", "FAILED"}}
+	for _, tt := range []struct {
+		run  *Run
+		want map[string]int
+	}{
+		{asWritten(t, load(t, "event-delivered-twice")), map[string]int{"CLOSED ": 1, "BLOCKED Closing.Delivered": 2}},
+		{asWritten(t, load(t, "sweep-delivered-twice")), map[string]int{"PLANNED ": 1, "BLOCKED Closing.Delivered": 1}},
+		{play(t, scheduled, Options{}), map[string]int{"PLANNED ": 1, "BLOCKED Closing.Delivered": 1}},
+	} {
+		told := map[string]int{}
+		for _, e := range tt.run.events() {
+			var f closing.Finished
+			if e.kind != f.Type() {
+				continue
+			}
+			if err := json.Unmarshal([]byte(e.detail), &f); err != nil {
+				t.Fatal(err)
+			}
+			if tt.run.byARN[f.Execution].nested {
+				continue
+			}
+			told[string(f.Outcome)+" "+f.Error]++
+			if first := tt.run.Executions[0].ARN; f.Error != "" && !strings.Contains(f.Summary, first) {
+				t.Errorf("%q does not name the run %s", f.Summary, first)
+			}
 		}
-		if err := json.Unmarshal([]byte(e.detail), &f); err != nil {
-			t.Fatal(err)
+		if diff := cmp.Diff(tt.want, told); diff != "" {
+			t.Errorf("%s told (-want +got):\n%s", tt.run.Story.Name, diff)
 		}
-		told[string(f.Outcome)+" "+f.Error]++
-	}
-	if diff := cmp.Diff(map[string]int{"CLOSED ": 1, "BLOCKED Closing.Delivered": 2}, told); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 

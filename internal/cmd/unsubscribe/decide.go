@@ -8,8 +8,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"quicksight-unsubscribe/internal/approval"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/record"
@@ -41,7 +39,7 @@ func (c *decideCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	store := record.New(s3.NewFromConfig(cfg), bucket, nil) // read only: no person may write the record
+	store := reader(cfg, bucket)
 	folder, execution, err := store.Find(s.ctx, prefix)
 	if errors.Is(err, record.ErrNotFound) {
 		return fmt.Errorf("there is no closing at %s", c.Closing)

@@ -75,6 +75,7 @@ func (c *fleetStartCommand) Run(s *surroundings) error {
 type whichFleet struct {
 	credentials
 	Fleet string `arg:"" optional:"" help:"The fleet: s3://BUCKET/closings/fleet/RUN; default: the last one."`
+	Sweep bool   `help:"By default the last sweep, instead of the last fleet."`
 	JSON  bool   `help:"Print one JSON object."`
 }
 
@@ -95,12 +96,21 @@ func (c *whichFleet) find(s *surroundings) (*hub, *record.Store, string, error) 
 		}
 		return h, store, prefix, nil
 	}
-	runs, err := store.Runs(s.ctx, closing.FleetFolder)
+	kind, start := closing.FleetFolder, "plan"
+	if c.Sweep {
+		kind, start = closing.SweepFolder, "sweep"
+	}
+	runs, err := store.Runs(s.ctx, kind)
 	if err == nil && len(runs) == 0 {
-		err = errors.New("there is no fleet; unsubscribe fleet plan starts one")
+		err = fmt.Errorf("there is no %s; unsubscribe fleet %s starts one", kind, start)
 	}
 	if err != nil {
 		return nil, nil, "", err
+	}
+	for _, run := range slices.Backward(runs) {
+		if _, _, err := store.Find(s.ctx, run); !errors.Is(err, record.ErrNotFound) { // what was refused before it had a request stands for no fleet
+			return h, store, run, err
+		}
 	}
 	return h, store, runs[len(runs)-1], nil
 }
@@ -130,7 +140,7 @@ func (c *fleetStatusCommand) Run(s *surroundings) error {
 	now := fleetStanding{standing: stands}
 	folder := store.Folder(prefix, stands.Execution)
 	batch, err := folder.Batch(s.ctx, string(record.Planning))
-	if err != nil {
+	if err != nil && !errors.Is(err, record.ErrNotFound) { // it does not know them yet
 		return fmt.Errorf("the accounts of the fleet: %w", err)
 	}
 	now.Accounts = len(batch)

@@ -49,8 +49,12 @@ func (h *hub) record(ctx context.Context) (*record.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the record by the parameter %s in %s (is this the hub's account and region?): %w", workflow.RecordParameter, h.config.Region, err)
 	}
-	client := s3.NewFromConfig(h.config, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true })
-	return record.New(client, aws.ToString(out.Parameter.Value), nil), nil
+	return reader(h.config, aws.ToString(out.Parameter.Value)), nil
+}
+
+// reader is the record in a bucket, to read it. That an object has no checksum for the SDK to check is no news: what counts has its SHA-256 in a plan.
+func reader(cfg aws.Config, bucket string) *record.Store {
+	return record.New(s3.NewFromConfig(cfg, func(o *s3.Options) { o.DisableLogOutputChecksumValidationSkipped = true }), bucket, nil)
 }
 
 // console is the page of an execution in the Step Functions console.
