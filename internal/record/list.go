@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,13 +31,13 @@ func List[T closing.Record](ctx context.Context, f *Folder, ref closing.ListRef)
 		if ref.N == 0 {
 			return
 		}
-		file, err := f.fetch(ctx, ref)
+		list, err := f.fetch(ctx, ref)
 		if err != nil {
 			yield(zero, err)
 			return
 		}
-		defer file.close()
-		lines := lines[T]{from: bufio.NewReader(file)}
+		defer list.close()
+		lines := lines[T]{from: bufio.NewReader(list.reader())}
 		for {
 			v, err := lines.next()
 			if errors.Is(err, io.EOF) {
@@ -75,54 +74,44 @@ func (f *Folder) CheckLists(ctx context.Context, refs ...closing.ListRef) error 
 		if ref.N == 0 {
 			continue
 		}
-		file, err := f.fetch(ctx, ref)
+		list, err := f.fetch(ctx, ref)
 		if err != nil {
 			return err
 		}
-		file.close()
+		list.close()
 	}
 	return nil
 }
 
-// fetch brings a list into a file, and checks it.
-func (f *Folder) fetch(ctx context.Context, ref closing.ListRef) (file scratch, err error) {
+// fetch brings a list here, and checks it.
+func (f *Folder) fetch(ctx context.Context, ref closing.ListRef) (*scratch, error) {
 	key := f.Key(listName(ref))
 	out, err := f.store.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.store.bucket, Key: &key})
 	if c := code(err); c == "NoSuchKey" || c == "NotFound" {
-		return scratch{}, invalid(key, "it is not there")
+		return nil, invalid(key, "it is not there")
 	}
 	if err != nil {
-		return scratch{}, fmt.Errorf("read %s: %w", key, err)
+		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
 	defer out.Body.Close() //nolint:errcheck // it is read to its end, or not used
-	if file, err = newScratch(); err != nil {
-		return scratch{}, err
-	}
-	sum := sha256.New()
-	_, err = io.Copy(io.MultiWriter(file, sum), out.Body)
-	if err == nil {
-		_, err = file.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		file.close()
-		return scratch{}, fmt.Errorf("read %s: %w", key, err)
+	list, sum := &scratch{}, sha256.New()
+	if _, err := io.Copy(io.MultiWriter(list, sum), out.Body); err != nil {
+		list.close()
+		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
 	if hex.EncodeToString(sum.Sum(nil)) != ref.SHA256 {
-		file.close()
-		return scratch{}, invalid(key, "its SHA-256 is not the one that it is known by: somebody has changed it")
+		list.close()
+		return nil, invalid(key, "its SHA-256 is not the one that it is known by: somebody has changed it")
 	}
-	return file, nil
+	return list, nil
 }
 
-// keep writes a list that stands in a file. The same list may be there already.
-func (f *Folder) keep(ctx context.Context, ref closing.ListRef, file scratch) error {
+// keep writes a list. The same list may be there already.
+func (f *Folder) keep(ctx context.Context, ref closing.ListRef, list *scratch) error {
 	key := f.Key(listName(ref))
 	for attempt := 1; ; attempt++ {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return fmt.Errorf("write %s: %w", key, err)
-		}
 		_, err := f.store.s3.PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &f.store.bucket, Key: &key, Body: file, ContentType: aws.String("application/jsonl"), IfNoneMatch: aws.String("*"),
+			Bucket: &f.store.bucket, Key: &key, Body: list.reader(), ContentType: aws.String("application/jsonl"), IfNoneMatch: aws.String("*"),
 		})
 		switch c := code(err); {
 		case c == "" || c == "PreconditionFailed":
@@ -141,12 +130,12 @@ func (f *Folder) CopyList(ctx context.Context, from *Folder, ref closing.ListRef
 	if ref.N == 0 {
 		return nil
 	}
-	file, err := from.fetch(ctx, ref)
+	list, err := from.fetch(ctx, ref)
 	if err != nil {
 		return err
 	}
-	defer file.close()
-	return f.keep(ctx, ref, file)
+	defer list.close()
+	return f.keep(ctx, ref, list)
 }
 
 // lines reads JSON lines.
@@ -159,21 +148,4 @@ func (l lines[T]) next() (v T, err error) {
 		return v, err
 	}
 	return v, json.Unmarshal(line, &v)
-}
-
-// scratch is a temporary file: Lambda's disk is larger than its memory. It is gone when it is closed.
-type scratch struct{ *os.File }
-
-func newScratch() (scratch, error) {
-	file, err := os.CreateTemp("", "list-*.jsonl")
-	if err != nil {
-		return scratch{}, fmt.Errorf("make a temporary file: %w", err)
-	}
-	return scratch{file}, nil
-}
-
-// close throws the file away.
-func (s scratch) close() {
-	_ = s.Close() // nothing of it is needed any more
-	_ = os.Remove(s.Name())
 }

@@ -29,7 +29,7 @@ type Sorter[T closing.Record] struct {
 	folder *Folder
 	mu     sync.Mutex
 	parts  []closing.ListRef // lists of the record, from Sorters before this one
-	runs   []scratch         // sorted files, each newer than the one before
+	runs   []*scratch        // sorted, each newer than the one before
 	buffer []T               // the newest records
 }
 
@@ -56,16 +56,13 @@ func (s *Sorter[T]) Add(v T) error {
 	return s.spill()
 }
 
-// spill makes a file of what is in memory.
+// spill sorts what was added, and writes it down.
 func (s *Sorter[T]) spill() error {
 	if len(s.buffer) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(s.buffer, func(a, b T) int { return cmp.Compare(a.Key(), b.Key()) })
-	run, err := newScratch()
-	if err != nil {
-		return err
-	}
+	run := &scratch{}
 	s.runs = append(s.runs, run)
 	out := bufio.NewWriter(run)
 	for i, v := range s.buffer {
@@ -110,8 +107,8 @@ func (s *Sorter[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// merged merges lists of the record and files, each newer than the one before.
-func merged[T closing.Record](ctx context.Context, folder *Folder, parts []closing.ListRef, runs []scratch) iter.Seq2[T, error] {
+// merged merges lists of the record and what was written down, each newer than the one before.
+func merged[T closing.Record](ctx context.Context, folder *Folder, parts []closing.ListRef, runs []*scratch) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		var sources []*source[T]
@@ -121,7 +118,7 @@ func merged[T closing.Record](ctx context.Context, folder *Folder, parts []closi
 			sources = append(sources, &source[T]{next: next})
 		}
 		for _, run := range runs {
-			lines := lines[T]{from: bufio.NewReader(io.NewSectionReader(run, 0, 1<<62))}
+			lines := lines[T]{from: bufio.NewReader(run.reader())}
 			sources = append(sources, &source[T]{next: func() (T, error, bool) {
 				v, err := lines.next()
 				if errors.Is(err, io.EOF) {
@@ -209,13 +206,9 @@ func (s *Sorter[T]) Save(ctx context.Context) ([]closing.ListRef, error) {
 // keepList writes a list of records that come in order.
 func keepList[T closing.Record](ctx context.Context, folder *Folder, records iter.Seq2[T, error], see func(T)) (closing.ListRef, error) {
 	var ref closing.ListRef
-	file, err := newScratch()
-	if err != nil {
-		return ref, err
-	}
-	defer file.close()
-	sum := sha256.New()
-	out := bufio.NewWriter(io.MultiWriter(file, sum))
+	list, sum := &scratch{}, sha256.New()
+	defer list.close()
+	out := bufio.NewWriter(io.MultiWriter(list, sum))
 	for v, err := range records {
 		if err != nil {
 			return closing.ListRef{}, err
@@ -231,7 +224,7 @@ func keepList[T closing.Record](ctx context.Context, folder *Folder, records ite
 		return closing.ListRef{}, err
 	}
 	ref.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	return ref, folder.keep(ctx, ref, file)
+	return ref, folder.keep(ctx, ref, list)
 }
 
 // PutList keeps records as a list, in the order of their keys.
