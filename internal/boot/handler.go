@@ -23,7 +23,7 @@ import (
 type Host struct {
 	Lookup func(name string) (string, bool) // the function's environment
 	AWS    aws.Config                       // of the hub, with the function's role: region, credentials, transport, retryer
-	Logs   io.Writer
+	Logs   io.Writer                        // nil: nowhere
 	// SkipGuard is the step.Env's, for a replay that shows what a guard is good for.
 	SkipGuard string
 }

@@ -13,6 +13,9 @@ import (
 
 // logger writes JSON lines that say which execution and which invocation they belong to, in the invocation's own time.
 func logger(to io.Writer) *slog.Logger {
+	if to == nil {
+		return slog.New(slog.DiscardHandler)
+	}
 	return slog.New(contextual{slog.NewJSONHandler(redacted{to}, nil)})
 }
 

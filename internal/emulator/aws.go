@@ -20,6 +20,7 @@ type Options struct {
 	Functions    Functions                                     // Lambda functions; nil: lambda operations answer 501
 	Latency      func(service, operation string) time.Duration // nil: a fixed table
 	WithoutRules []string                                      // refusals switched off, see Rules
+	Brief        bool                                          // the journal leaves out what operations returned of which CloudTrail keeps nothing
 }
 
 // AWS is the pretended cloud. It is safe for concurrent use; calls are served one at a time.
@@ -31,6 +32,7 @@ type AWS struct {
 	machines  Machines
 	functions Functions
 	pageSize  int
+	brief     bool
 
 	world       *World
 	earlier     *World // before the last change, without buckets and sessions; nil: nothing has changed
@@ -88,7 +90,7 @@ func New(o Options) (*AWS, error) {
 
 func (a *AWS) configure(o Options) {
 	a.services = services()
-	a.machines, a.functions, a.pageSize = o.Machines, o.Functions, o.PageSize
+	a.machines, a.functions, a.pageSize, a.brief = o.Machines, o.Functions, o.PageSize, o.Brief
 	a.now = o.Now
 	if a.now == nil {
 		at := a.world.Now
@@ -101,7 +103,7 @@ func (a *AWS) configure(o Options) {
 }
 
 // Clone returns an independent AWS in the present state: world, journal, counters, assumptions and rules are
-// copied. Clock (nil: stands at the present time), latency, page size, machines and functions come from o; so do faults, unless o.Faults is nil: then the present
+// copied. Clock (nil: stands at the present time), latency, page size, brevity, machines and functions come from o; so do faults, unless o.Faults is nil: then the present
 // ones go on. o.World, o.Assumptions and o.WithoutRules are not used.
 func (a *AWS) Clone(o Options) (*AWS, error) {
 	a.mu.Lock()

@@ -79,7 +79,7 @@ func TestArrangeAndForget(t *testing.T) {
 	if diff := cmp.Diff([]string{"first", "a", "b", "b", "c"}, journal()); diff != "" {
 		t.Errorf("arranged (-want +got):\n%s", diff)
 	}
-	l.Forget(2, func(c *Call) bool { return named(*c) == "c" })
+	l.Forget(2, func(c Call) bool { return named(c) == "c" })
 	if diff := cmp.Diff([]string{"first", "a", "c"}, journal()); diff != "" || l.Served() != 3 {
 		t.Errorf("thinned (-want +got):\n%s", diff)
 	}

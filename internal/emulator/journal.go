@@ -56,14 +56,14 @@ func (a *AWS) Arrange(n int, turn func(Call) int) {
 	a.number(n)
 }
 
-// Forget drops those of the calls behind the first n that keep does not want, which may also drop parts of a call, and what else only a call under way needs; none may be. A story of
+// Forget drops those of the calls behind the first n that keep does not want, and what else only a call under way needs; none may be. A story of
 // very many accounts would not find room in memory otherwise.
-func (a *AWS) Forget(n int, keep func(*Call) bool) {
+func (a *AWS) Forget(n int, keep func(Call) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept := a.journal[:n]
 	for i := n; i < len(a.journal); i++ {
-		if keep(&a.journal[i]) {
+		if keep(a.journal[i]) {
 			kept = append(kept, a.journal[i])
 		}
 	}

@@ -46,7 +46,7 @@ func (p *player) host(folder string, v *version) boot.Host {
 	return boot.Host{
 		Lookup: func(name string) (string, bool) { value, set := environment[name]; return value, set },
 		AWS:    p.config(accessKey(folder)),
-		Logs:   p.logs(), SkipGuard: p.options.WithoutGuard,
+		Logs:   p.options.Logs, SkipGuard: p.options.WithoutGuard,
 	}
 }
 

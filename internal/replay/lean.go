@@ -60,8 +60,7 @@ func (p *player) thin() {
 	if p.script.calls-p.thinned < leanJournal {
 		return
 	}
-	p.aws.Forget(p.thinned, func(c *emulator.Call) bool {
-		c.Response = nil
+	p.aws.Forget(p.thinned, func(c emulator.Call) bool {
 		return c.Mutating || c.Operation == "StartExecution"
 	})
 	p.thinned = p.aws.Served()

@@ -228,7 +228,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	}
 	p.aws, err = emulator.New(emulator.Options{
 		World: world, Now: func() time.Time { return p.now }, Faults: story.Faults, Assumptions: assumptions,
-		PageSize: o.PageSize, Machines: p, Functions: o.functions, WithoutRules: without,
+		PageSize: o.PageSize, Machines: p, Functions: o.functions, WithoutRules: without, Brief: o.Lean,
 	})
 	if err != nil {
 		return nil, err
