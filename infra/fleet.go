@@ -67,7 +67,8 @@ var list = payload{"run": payload{}, "progress": payload{}, "request": "{% $stat
 
 // reportFleet is the last Task of a fleet.
 func (m *machine) reportFleet() sfn.TaskStateBase {
-	report := m.task("Report Fleet", "Says what became of every account, and publishes it.", failed)
+	// With the request, for a run that was refused before it had a folder: a sweep's is elsewhere.
+	report := m.task("Report Fleet", "Says what became of every account, and publishes it.", payload{"failure": failed["failure"], "request": list["request"]})
 	report.Next(m.choice("Outcome?",
 		when(`$run.outcome = 'CLOSED'`, m.succeed("Closed")),
 		when(`$run.outcome = 'ALREADY_CLOSED'`, m.succeed("Already Closed")),

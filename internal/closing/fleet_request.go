@@ -98,6 +98,14 @@ func (r FleetRequest) Bucket() string { return listAt.FindStringSubmatch(r.List)
 // Key is the list's key.
 func (r FleetRequest) Key() string { return listAt.FindStringSubmatch(r.List)[2] }
 
+// Folder is where its record is, in the place of an account.
+func (r FleetRequest) Folder() string {
+	if r.Sweep {
+		return SweepFolder
+	}
+	return FleetFolder
+}
+
 // OnlyLooks tells whether nobody will be asked.
 func (r FleetRequest) OnlyLooks() bool { return r.DryRun || r.Sweep }
 

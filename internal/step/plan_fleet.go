@@ -34,13 +34,9 @@ func (e Env) listFleet(ctx context.Context, in Input) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	kind := closing.FleetFolder
-	if request.Sweep {
-		kind = closing.SweepFolder
-	}
-	in.Run = Run{Closing: record.Prefix(kind, in.Execution.Name, in.Execution.StartTime), DryRun: request.OnlyLooks()}
+	in.Run = in.fleetRun(in.Request)
 	if request.Trigger != "" {
-		if err := e.Record.Deliver(ctx, kind, request.Trigger, in.Execution.ID); err != nil {
+		if err := e.Record.Deliver(ctx, request.Folder(), request.Trigger, in.Execution.ID); err != nil {
 			return Result{}, err
 		}
 	}

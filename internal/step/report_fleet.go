@@ -26,7 +26,7 @@ func ReportFleet(env Env) Handler {
 			return env.checkCanary(ctx, in)
 		}
 		if in.Run.Closing == "" { // it failed before it had a folder
-			in.Run.Closing = record.Prefix(closing.FleetFolder, in.Execution.Name, in.Execution.StartTime)
+			in.Run = in.fleetRun(in.Request)
 		}
 		r, key, err := env.folder(in).LastFleetReport(ctx)
 		if errors.Is(err, record.ErrNotFound) || err == nil && !r.Final {
@@ -343,16 +343,19 @@ func fleetSummary(r closing.FleetReport) string {
 	return short(text)
 }
 
+// fleetRun is the run that List Accounts makes of an execution's input, or would have made.
+func (in Input) fleetRun(request []byte) Run {
+	r, err := closing.ParseFleetRequest(request)
+	if err != nil {
+		r = closing.FleetRequest{}
+	}
+	return Run{Closing: record.Prefix(r.Folder(), in.Execution.Name, in.Execution.StartTime), DryRun: r.OnlyLooks()}
+}
+
 // finishFleet writes the report of a fleet whose execution did not succeed, and did not report by itself.
 func (e Env) finishFleet(ctx context.Context, execution *sfn.DescribeExecutionOutput) error {
 	in := Input{Execution: Execution{ID: aws.ToString(execution.ExecutionArn), Name: aws.ToString(execution.Name), StartTime: aws.ToTime(execution.StartDate)}}
-	in.Run.Closing = record.Prefix(closing.FleetFolder, in.Execution.Name, in.Execution.StartTime)
-	if request, err := closing.ParseFleetRequest([]byte(aws.ToString(execution.Input))); err == nil {
-		in.Run.DryRun = request.OnlyLooks()
-		if request.Sweep {
-			in.Run.Closing = record.Prefix(closing.SweepFolder, in.Execution.Name, in.Execution.StartTime)
-		}
-	}
+	in.Run = in.fleetRun([]byte(aws.ToString(execution.Input)))
 	last, key, err := e.folder(in).LastFleetReport(ctx)
 	switch {
 	case err == nil && (last.Final || after(last.WrittenAt, execution.StopDate)):
