@@ -88,6 +88,7 @@ synth: need-node build ## write the CloudFormation templates to build/cdk.out, a
 	$(GO) run ./infra -out $(BUILD)/cdk.out -functions $(DIST)
 	$(GO) run ./infra -target-template $(BUILD)/quicksight-unsubscribe-target.json
 	$(GO) run ./infra -organization-template $(BUILD)/quicksight-unsubscribe-organization.json
+	$(GO) run ./infra -watch-template $(BUILD)/quicksight-unsubscribe-watch.json
 	@if command -v cfn-lint >/dev/null; then cfn-lint -i W3005 W3037 -t $(BUILD)/cdk.out/*.template.json $(BUILD)/quicksight-unsubscribe-*.json && echo "cfn-lint: clean"; else echo "cfn-lint is not installed: templates not linted"; fi
 
 .PHONY: deploy diff destroy
@@ -96,8 +97,11 @@ deploy: need-node build ## deploy the stacks with the credentials of the shell; 
 diff: need-node build ## what a deploy would change
 	$(CDK) diff --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT)
 destroy: need-node build ## remove the stacks, and say what stays
-	@echo "Stays: the record's bucket and the one of its access log, their key, the published versions of the functions, the parameters' history,"
-	@echo "the roles in target accounts that a StackSet or a pipeline has deployed, and the organization stack of the management account."
+	@echo "Stays, and costs: the bucket of the record and the one of its access log, and their key, without which nobody can read the record."
+	@echo "Stays elsewhere: the target roles and watch stacks that a StackSet or a pipeline has deployed, the organization stack of the management"
+	@echo "account, and the CDK bootstrap stack's copies of the functions."
+	@echo "Goes: the machines with the histories of their executions, the functions with all their versions, their logs, the topics with their"
+	@echo "subscriptions, what is in the queues of dead letters, the alarms, and the kill switch."
 	@echo "Running closings are stopped: unsubscribe list --open names them. Termination protection of the stacks must be off."
 	$(CDK) destroy --app "$(GO) run ./infra -functions $(DIST)" $(CONTEXT) --all
 

@@ -27,12 +27,16 @@ func audited() []trigger {
 		},
 		{
 			name: "Unsubscribed", description: "QuickSight was unsubscribed, by a call or in its console: by this workflow?",
-			pattern: pattern{
-				"source": []string{"aws.quicksight"}, "detail-type": []string{closing.APICall, closing.ServiceEvent},
-				"detail": pattern{"eventName": []string{"DeleteAccountSubscription", "Unsubscribe"}, "errorCode": succeeded},
-			},
+			pattern: unsubscribed,
 		},
 	}
+}
+
+// unsubscribed is what CloudTrail tells of a call of the API, and of what is done in QuickSight's console.
+// https://docs.aws.amazon.com/quicksight/latest/user/logging-non-api.html
+var unsubscribed = pattern{
+	"source": []string{"aws.quicksight"}, "detail-type": []string{closing.APICall, closing.ServiceEvent},
+	"detail": pattern{"eventName": []string{"DeleteAccountSubscription", "Unsubscribe"}, "errorCode": succeeded},
 }
 
 // auditEvents hands those events to audit-event. What a rule cannot deliver, and what the function fails on three times, goes to the dead letters.

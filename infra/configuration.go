@@ -18,6 +18,7 @@ import (
 // configuration is everything that a deployment can set, by CDK context: -c name=value, or "context" in cdk.json.
 type configuration struct {
 	step.Config           // what the functions get; its ARNs and names are the stack's to set
+	organizationID        string
 	decommissionUnits     []string
 	suspendedUnits        []string
 	accountFactoryProduct string
@@ -66,6 +67,7 @@ func (c *configuration) settings() []setting {
 		{"neverClose", &c.NeverClose, "account ids that are always refused"},
 		{"neverCloseUnits", &c.NeverCloseUnits, "ids of organizational units whose accounts, however deep, are always refused; needs managementAccount"},
 		{"managementAccount", &c.ManagementAccount, "the organization's management account, or the one that it has delegated Organizations to, where the organization stack is; none: the organization is not read"},
+		{"organizationId", &c.organizationID, "id of the organization (o-…) whose accounts may forward to the hub that they were unsubscribed; empty: the hub hears it of itself alone"},
 		{"decommissionUnits", &c.decommissionUnits, "ids of organizational units: moving an account into one starts its closing"},
 		{"suspendedUnits", &c.suspendedUnits, "names of Control Tower's units: updating an account into one starts its closing"},
 		{"accountFactoryProduct", &c.accountFactoryProduct, "id of Account Factory's product: terminating one starts the closing of the account of that name; needs managementAccount"},

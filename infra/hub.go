@@ -56,6 +56,7 @@ func newHub(app constructs.Construct, config configuration, built string) awscdk
 	newFleetMachine(stack, config, w, r, all.versions)
 	newTriggers(stack, config, w, machine, topic)
 	auditEvents(stack, all.latest["audit-event"], unaudited)
+	admitWatches(stack, config, w)
 	newMonitoring(stack, config, all, machine, topic)
 	finishRuns(stack, w, queue, all.latest["finish-run"])
 

@@ -1,5 +1,5 @@
 // Command infra is the CDK app: the hub stack, which closes accounts, the target stack, with the roles that each account that is to
-// be closed must have, and the small one of the management account. It writes its cloud assembly by itself; the CDK's command line is needed only to deploy it.
+// be closed must have, and the small ones of the management account and of every account. It writes its cloud assembly by itself; the CDK's command line is needed only to deploy it.
 package main
 
 import (
@@ -19,9 +19,10 @@ func main() {
 	built := flag.String("functions", "build/functions", "take the functions' binaries, <function>/bootstrap, from `DIR`")
 	target := flag.String("target-template", "", "write only the target stack, as one plain CloudFormation file, to `PATH`")
 	organization := flag.String("organization-template", "", "write only the management account's stack, as one plain CloudFormation file, to `PATH`")
+	watch := flag.String("watch-template", "", "write only the stack that forwards what happens to an account's QuickSight, as one plain CloudFormation file, to `PATH`")
 	context := flag.Bool("context", false, "print the table of the context values, as Markdown")
 	flag.Parse()
-	err := run(os.Stdout, *out, *built, *target, *organization, *context)
+	err := run(os.Stdout, *out, *built, *target, *organization, *watch, *context)
 	jsii.Close()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
@@ -29,7 +30,7 @@ func main() {
 	}
 }
 
-func run(w io.Writer, out, built, target, organization string, context bool) error {
+func run(w io.Writer, out, built, target, organization, watch string, context bool) error {
 	switch {
 	case context:
 		return writeSettings(w)
@@ -37,6 +38,8 @@ func run(w io.Writer, out, built, target, organization string, context bool) err
 		return writePlain(newTarget, target)
 	case organization != "":
 		return writePlain(newOrganization, organization)
+	case watch != "":
+		return writePlain(newWatch, watch)
 	}
 	if out == "" && os.Getenv("CDK_OUTDIR") == "" {
 		out = "cdk.out"

@@ -58,6 +58,13 @@ func target(t *testing.T, context map[string]any) template {
 	return template(*assertions.Template_FromStack(newTarget(app, configure(app.Node())), nil).ToJSON())
 }
 
+// watching synthesizes the stack that forwards what happens to an account's QuickSight, under some context.
+func watching(t *testing.T, context map[string]any) template {
+	t.Helper()
+	app := newApp(jsii.String(t.TempDir()), context)
+	return template(*assertions.Template_FromStack(newWatch(app, configure(app.Node())), nil).ToJSON())
+}
+
 // organizational synthesizes the organization stack under some context.
 func organizational(t *testing.T, context map[string]any) template {
 	t.Helper()

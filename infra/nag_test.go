@@ -12,7 +12,7 @@ import (
 func TestNag(t *testing.T) {
 	app := newApp(jsii.String(t.TempDir()), nil)
 	config := configure(app.Node())
-	stacks := []awscdk.Stack{newHub(app, config, built(t)), newTarget(app, config), newOrganization(app, config)}
+	stacks := []awscdk.Stack{newHub(app, config, built(t)), newTarget(app, config), newOrganization(app, config), newWatch(app, config)}
 	nag(stacks...)
 	for _, stack := range stacks {
 		found := assertions.Annotations_FromStack(stack)

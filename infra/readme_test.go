@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
@@ -63,5 +64,24 @@ func TestRunbookIsComplete(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+}
+
+// Ensure that make destroy names every kind of thing that the stacks leave behind. Lambda deletes the versions of a function with it, which the
+// template retains for other reasons: https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html
+func TestDestroySaysWhatStays(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(makefile), "\ndestroy:")
+	text, _, _ = strings.Cut(text, "\n\n")
+	stays := regexp.MustCompile(`(?s)Stays, and costs:.*Stays elsewhere`).FindString(text)
+	names := map[string]string{"AWS::S3::Bucket": "bucket", "AWS::KMS::Key": "key", "AWS::Lambda::Version": ""}
+	for id, r := range hub(t, nil)["Resources"].(map[string]any) {
+		resource := r.(map[string]any)
+		if name, known := names[fmt.Sprint(resource["Type"])]; resource["DeletionPolicy"] == "Retain" && (!known || !strings.Contains(stays, name)) {
+			t.Errorf("%s, a %s, stays, and make destroy does not say so: %s", id, resource["Type"], stays)
+		}
 	}
 }

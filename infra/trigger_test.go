@@ -249,7 +249,7 @@ func alternatives(pattern map[string]any) []map[string]any {
 // Ensure that a rule meets every value of each field of its pattern, and nothing once one field differs: the near misses are derived from the
 // synthesized patterns and the samples, so that a field which nobody tries fails.
 func TestEveryFieldOfARuleCounts(t *testing.T) {
-	for _, stack := range []template{hub(t, started), organizational(t, nil)} {
+	for _, stack := range []template{hub(t, started), organizational(t, nil), watching(t, nil)} {
 		for id, rule := range stack.resources("AWS::Events::Rule") {
 			if stem(id) == "Ended" {
 				continue // of executions, with whose events no story begins: TestFinishRunIsCalled
@@ -376,5 +376,33 @@ func TestManagementAccountForwards(t *testing.T) {
 		if diff := cmp.Diff(want, ruled(t, stack, sample(t, story, nil))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", story, diff)
 		}
+	}
+}
+
+// Ensure that every account forwards that its QuickSight was unsubscribed, and nothing else, and that the hub's bus takes that from the accounts of
+// the organization, and nothing else.
+func TestAccountsForward(t *testing.T) {
+	stack := watching(t, nil)
+	for name, event := range samples(t) {
+		var want []string
+		if name == "closed-while-subscribed 5" {
+			want = []string{"Forward"}
+		}
+		if diff := cmp.Diff(want, ruled(t, stack, event)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	for id, r := range stack["Resources"].(map[string]any) {
+		if role := r.(map[string]any); role["Type"] == "AWS::IAM::Role" && role["Properties"].(map[string]any)["RoleName"] != nil {
+			t.Errorf("%s has a name, and cannot be in two regions", id)
+		}
+	}
+	if open := hub(t, nil).resources("AWS::Events::EventBusPolicy"); len(open) != 0 {
+		t.Errorf("the bus is open without anybody having asked: %v", open)
+	}
+	policy, _ := hub(t, map[string]any{"organizationId": "o-a1b2c3d4e5"}).resource(t, "AWS::Events::EventBusPolicy", func(map[string]any) bool { return true })
+	want := map[string]any{"StringEquals": map[string]any{"aws:PrincipalOrgID": "o-a1b2c3d4e5"}, "ForAllValues:StringEquals": map[string]any{"events:source": "aws.quicksight"}}
+	if diff := cmp.Diff(want, policy["Statement"].(map[string]any)["Condition"]); diff != "" {
+		t.Errorf("who may send what (-want +got):\n%s", diff)
 	}
 }
