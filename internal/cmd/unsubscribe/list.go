@@ -17,8 +17,9 @@ import (
 // listCommand is unsubscribe list.
 type listCommand struct {
 	credentials
-	Open bool `help:"Only those that are not through: running, failed, or partly closed."`
-	JSON bool `help:"Print one JSON array."`
+	Open  bool `help:"Only those that are not through: running, failed, or partly closed."`
+	Plans bool `help:"Those too that only planned, as schedules and sweeps do, and are through."`
+	JSON  bool `help:"Print one JSON array."`
 }
 
 // Run lists all closings.
@@ -35,9 +36,7 @@ func (c *listCommand) Run(s *surroundings) error {
 	if err != nil {
 		return err
 	}
-	if c.Open {
-		all = slices.DeleteFunc(all, func(s standing) bool { return !s.open() })
-	}
+	all = slices.DeleteFunc(all, func(s standing) bool { return !s.open() && (c.Open || s.DryRun && !c.Plans) })
 	if c.JSON {
 		return printJSON(s, all)
 	}
