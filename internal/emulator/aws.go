@@ -20,7 +20,7 @@ type Options struct {
 	Functions    Functions                                     // Lambda functions; nil: lambda operations answer 501
 	Latency      func(service, operation string) time.Duration // nil: a fixed table
 	WithoutRules []string                                      // refusals switched off, see Rules
-	Brief        bool                                          // the journal leaves out what operations returned of which CloudTrail keeps nothing
+	Brief        bool                                          // no answers in the journal of what CloudTrail does not record, and no Grants
 }
 
 // AWS is the pretended cloud. It is safe for concurrent use; calls are served one at a time.

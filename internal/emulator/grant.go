@@ -31,6 +31,9 @@ func (a *AWS) grant(p *principal, want access) {
 
 // note notes the statement that allowed something, if one did.
 func (a *AWS) note(holder string, policies []Policy, want access) {
+	if a.brief {
+		return
+	}
 	s := find(policies, "Allow", want)
 	if s == nil {
 		return

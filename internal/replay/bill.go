@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"quicksight-unsubscribe/internal/asl"
+	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/workflow"
 )
 
@@ -18,6 +19,8 @@ type Bill struct {
 	Busy        time.Duration // of all of them, by the latencies that the emulator assumes
 	GBSeconds   float64
 	Puts, Gets  int // of S3; a list counts as a put
+	Describes   int // of DescribeExecution
+	Histories   int // of GetExecutionHistory
 }
 
 // List prices of us-east-1, in USD.
@@ -36,14 +39,31 @@ func (b Bill) USD() float64 {
 		float64(b.Puts)*perPut + float64(b.Gets)*perGet
 }
 
-// quotas are what Step Functions lets an account do in a second, on end: state transitions and StartExecution.
+// quotas are what Step Functions lets an account do in a second, on end, and how much of it a bill has.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 var quotas = []struct {
-	where               string
-	transitions, starts float64
+	what            string
+	used            func(Bill) int
+	largest, others float64 // in us-east-1, us-west-2 and eu-west-1, and elsewhere
 }{
-	{"us-east-1, us-west-2, eu-west-1", 5000, 300},
-	{"other regions", 800, 150},
+	{"state transitions", func(b Bill) int { return b.Transitions }, 5000, 800},
+	{"StartExecution", func(b Bill) int { return b.Executions }, 300, 150},
+	{"DescribeExecution", func(b Bill) int { return b.Describes }, 15, 15},
+	{"GetExecutionHistory", func(b Bill) int { return b.Histories }, 20, 20},
+}
+
+// throttled is how long the quotas alone make what was used take, and which of them does.
+func (b Bill) throttled(elsewhere bool) (least time.Duration, by string) {
+	for _, q := range quotas {
+		perSecond := q.largest
+		if elsewhere {
+			perSecond = q.others
+		}
+		if took := time.Duration(float64(q.used(b)) / perSecond * float64(time.Second)); took >= least {
+			least, by = took, fmt.Sprintf("%s, %g a second", q.what, perSecond)
+		}
+	}
+	return least, by
 }
 
 // Bill adds up what the run used.
@@ -62,9 +82,24 @@ func (r *Run) WriteBill(w io.Writer) {
 	fmt.Fprintf(w, "executions %d, state transitions %d, Lambda invocations %d for %s (%.0f GB-s), S3 %d puts and lists, %d gets: USD %.2f at list prices\n",
 		b.Executions, b.Transitions, b.Invocations, b.Busy.Round(time.Second), b.GBSeconds, b.Puts, b.Gets, b.USD())
 	fmt.Fprintf(w, "virtual time %s, people's decision and cooling off included\n", r.Ended.Sub(r.Started).Round(time.Second))
-	for _, q := range quotas {
-		least := max(float64(b.Transitions)/q.transitions, float64(b.Executions)/q.starts)
-		fmt.Fprintf(w, "the quotas of Step Functions alone make it take %s at least in %s\n", time.Duration(least*float64(time.Second)).Round(time.Second), q.where)
+	for _, where := range []string{"us-east-1, us-west-2, eu-west-1", "other regions"} {
+		least, by := b.throttled(where == "other regions")
+		fmt.Fprintf(w, "the quotas of Step Functions alone make it take %s at least in %s (%s)\n", least.Round(time.Second), where, by)
+	}
+}
+
+// count notes a call that costs something, or of which AWS lets an account make only so many.
+func (b *Bill) count(call emulator.Call) {
+	switch {
+	case call.Operation == "DescribeExecution":
+		b.Describes++
+	case call.Operation == "GetExecutionHistory":
+		b.Histories++
+	case call.Service != "s3":
+	case call.Operation == "GetObject", call.Operation == "HeadObject":
+		b.Gets++
+	default:
+		b.Puts++
 	}
 }
 

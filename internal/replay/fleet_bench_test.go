@@ -57,6 +57,7 @@ func BenchmarkFleet(b *testing.B) {
 	if os.Getenv("ACCOUNTS") == "" {
 		b.Skip("ACCOUNTS says of how many accounts; make bench does")
 	}
+	var first time.Duration
 	for _, n := range strings.Split(os.Getenv("ACCOUNTS"), ",") {
 		b.Run(n, func(b *testing.B) {
 			accounts, err := strconv.Atoi(n)
@@ -83,7 +84,11 @@ func BenchmarkFleet(b *testing.B) {
 				b.Log("\n" + text.String())
 				var m runtime.MemStats
 				runtime.ReadMemStats(&m)
+				if first == 0 {
+					first = took
+				}
 				b.ReportMetric(took.Seconds()/float64(accounts)*1000, "ms/account")
+				b.ReportMetric(float64(took)/float64(first), "x-the-first")
 				b.ReportMetric(float64(m.Sys)/1e6, "MB")
 			}
 		})

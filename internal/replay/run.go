@@ -349,14 +349,7 @@ func (p *player) observe() {
 	}
 	for _, call := range p.script.newCalls(p.aws) {
 		p.tell(Moment{At: call.Time, Execution: executionOf(call.Invocation), Call: &call})
-		if call.Service == "s3" {
-			switch call.Operation {
-			case "GetObject", "HeadObject":
-				p.run.used.Gets++
-			default:
-				p.run.used.Puts++
-			}
-		}
+		p.run.used.count(call)
 		if call.Done {
 			if !p.options.Lean {
 				p.keepCommit(call)
