@@ -44,11 +44,11 @@ type Run struct {
 	Story      *Story
 	Executions []*Execution
 	Calls      []emulator.Call
-	Before     *emulator.World
+	Before     *emulator.World // of a lean run: the hub account alone
 	AtCommit   *emulator.World // when the first commit was written; nil: none was
-	After      *emulator.World
-	Started    time.Time // virtual
-	Ended      time.Time // virtual
+	After      *emulator.World // nil: the run is lean
+	Started    time.Time       // virtual
+	Ended      time.Time       // virtual
 	Took       time.Duration
 	Refusal    string // why StartExecution refused the story's event
 
@@ -233,9 +233,12 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, Before: p.aws.World(), aws: p.aws, byARN: map[string]*Execution{}, names: map[string]*Execution{}}
+	p.run = &Run{Story: story, hub: hub, definition: o.Definition, Started: p.now, aws: p.aws, byARN: map[string]*Execution{}, names: map[string]*Execution{}}
 	p.run.byHand = o.AtGate != nil
-	if !o.Lean {
+	p.run.Before = p.aws.World()
+	if o.Lean {
+		p.run.Before.Accounts = map[string]*emulator.Account{hub.account: p.run.Before.Accounts[hub.account]}
+	} else {
 		p.run.baseline = ids(p.run.Before)
 	}
 	if o.Binaries != "" {
