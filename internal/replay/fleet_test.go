@@ -129,6 +129,39 @@ func TestFleetApprovalHolds(t *testing.T) {
 	}
 }
 
+// Ensure that of two fleets which name the same accounts one closes each account, and the other lets it be and says so.
+func TestTwoFleets(t *testing.T) {
+	t.Parallel()
+	s := load(t, "fleet-redriven")
+	approve := s.Script[0]
+	other := approve
+	other.When.Run = 2
+	s.Script = []Line{{When: When{Started: true}, Do: Start, Machine: ofFleet}, approve, other}
+	s.Expect = Expect{Status: []string{"FAILED", "FAILED"}, Outcome: closing.OutcomePartlyClosed}
+	run := play(t, s, Options{})
+	unsubscribed := map[string]int{}
+	for _, call := range run.Calls {
+		if call.Operation == "DeleteAccountSubscription" && call.Done {
+			unsubscribed[call.Account]++
+		}
+	}
+	closed := map[string]int{}
+	for _, fleet := range run.Executions[:2] {
+		for _, a := range fleet.Fleet.Accounts {
+			switch {
+			case a.Outcome == closing.OutcomeClosed:
+				closed[a.AccountID]++
+			case a.Outcome != closing.OutcomeBlocked || !strings.Contains(a.Why, string(closing.AlreadyRunning)):
+				t.Errorf("%s says of account %s: %s, %s", fleet.Name, a.AccountID, a.Outcome, a.Why)
+			}
+		}
+	}
+	want := map[string]int{"222233334401": 1, "222233334402": 1, "222233334403": 1}
+	if diff := cmp.Diff(want, closed) + cmp.Diff(want, unsubscribed); diff != "" {
+		t.Errorf("closed, and unsubscribed (-want +got):\n%s", diff)
+	}
+}
+
 // Ensure that more failures than a fleet tolerates stop it as it stands, and that it goes on once its accounts are mended.
 func TestFleetTolerance(t *testing.T) {
 	t.Parallel()
