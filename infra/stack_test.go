@@ -244,6 +244,8 @@ func TestRefusedSettings(t *testing.T) {
 		"more than a year":             {"machineTimeout", "8761h", "a year"},
 		"a history too long":           {"reminder", "10m", "reminder"},
 		"reminders before asking ends": {"reminder", "1m", "reminder"},
+		"an alarm that never rings":    {"waitingAlarm", "168h", "waitingAlarm"},
+		"a window that ends before it": {"approvalWindow", "72h", "waitingAlarm"},
 		"nobody decides":               {"quorum", "0", "quorum"},
 		"no duration":                  {"coolOff", "soon", "coolOff"},
 		"cooling off for too long":     {"coolOff", "721h", "notBefore"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"quicksight-unsubscribe/internal/clock"
 	"quicksight-unsubscribe/internal/closing"
@@ -43,7 +44,7 @@ func (e Env) ask(ctx context.Context, in Input) (Result, error) {
 		if err := e.notify(ctx, in, g); err != nil {
 			return Result{}, err
 		}
-		e.Log.InfoContext(ctx, "asked", "waitedHours", clock.Now(ctx).Sub(g.ask.AskedAt).Hours()) // a metric of the stack takes the longest
+		e.Log.InfoContext(ctx, "asked", "waitedHours", clock.Now(ctx).Sub(g.ask.AskedAt).Round(time.Minute).Hours()) // a metric of the stack takes the longest; a reminder may be early by a second
 	}
 	return in.done(verdict, ListOf()), nil
 }
