@@ -22,10 +22,7 @@ func logged(stack template) (groups map[string][]string, patterns map[string]str
 			if m["MetricNamespace"] != namespace {
 				continue
 			}
-			name := fmt.Sprint(m["MetricName"])
-			for _, d := range entries(m["Dimensions"]) {
-				name += " " + fmt.Sprint(d.(map[string]any)["Key"])
-			}
+			name := named(m, "Key")
 			groups[name] = append(groups[name], strings.TrimSuffix(fmt.Sprint(stack.resolve(f["LogGroupName"])), "Log"))
 			patterns[name] = fmt.Sprint(f["FilterPattern"])
 		}
@@ -36,7 +33,15 @@ func logged(stack template) (groups map[string][]string, patterns map[string]str
 	return groups, patterns
 }
 
-func entries(v any) []any { l, _ := v.([]any); return l }
+// named is a metric with its dimensions, whose names stand under key.
+func named(metric map[string]any, key string) string {
+	name := []string{fmt.Sprint(metric["MetricName"])}
+	dimensions, _ := metric["Dimensions"].([]any)
+	for _, d := range dimensions {
+		name = append(name, fmt.Sprint(d.(map[string]any)[key]))
+	}
+	return strings.Join(name, " ")
+}
 
 // Ensure that each alarm of the table, and no other, can ring: it tells the notices once its metric reaches a number, silence is not taken for
 // trouble, something yields the metric, and the dashboard shows it.
@@ -62,10 +67,7 @@ func TestAlarmsCanRing(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		metric := fmt.Sprint(a["MetricName"])
-		for _, d := range entries(a["Dimensions"]) {
-			metric += " " + fmt.Sprint(d.(map[string]any)["Name"])
-		}
+		metric := named(a, "Name")
 		aws := []string{"AWS/SQS ApproximateNumberOfMessagesVisible QueueName", "AWS/Lambda Throttles"}
 		if a["Namespace"] == namespace && yielded[metric] == nil || a["Namespace"] != namespace && !slices.Contains(aws, fmt.Sprint(a["Namespace"], " ", metric)) {
 			t.Errorf("nothing yields the metric %s %s of %s", a["Namespace"], metric, name)

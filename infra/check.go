@@ -36,7 +36,7 @@ func (c configuration) check() {
 		panic(fmt.Sprintf("reminder is %s; asking itself may take %s", duration(c.reminder), duration(shortest)))
 	}
 	// How long people have waited is known when they are asked and reminded.
-	if last := (c.ApprovalWindow - 1) / c.reminder * c.reminder; last < c.waitingAlarm {
+	if last := (c.ApprovalWindow - 1).Truncate(c.reminder); last < c.waitingAlarm {
 		panic(fmt.Sprintf("waitingAlarm is %s, and could never ring: the last reminder of a round comes after %s, and approvalWindow is %s; shorten waitingAlarm or reminder",
 			duration(c.waitingAlarm), duration(last), duration(c.ApprovalWindow)))
 	}
