@@ -91,7 +91,7 @@ func (m *machine) distribute(name, comment, batch string, tolerated int) sfn.Cus
 		"Arguments": payload{"StateMachineArn": m.where.machine(), "Input": "{% $states.input %}"},
 		"Output":    "{% $states.result.Output.{'accountId': accountId, 'outcome': outcome, 'closing': closing} %}",
 		"Retry": []any{payload{
-			"ErrorEquals":     []string{"StepFunctions.ExecutionLimitExceeded", "StepFunctions.SdkClientException", "StepFunctions.StepFunctionsException", "StepFunctions.ThrottlingException"},
+			"ErrorEquals":     notStarted,
 			"IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": patience, "MaxDelaySeconds": 300, "JitterStrategy": "FULL",
 		}},
 	}
@@ -113,6 +113,14 @@ func (m *machine) distribute(name, comment, batch string, tolerated int) sfn.Cus
 		},
 		"Output": payload{},
 	}})
+}
+
+// notStarted are the errors of a run that was not started and may be next time. AWS's page on nested workflows names the first without the word Exception,
+// AWS's own CDK constructs name others of the kind with it.
+// https://docs.aws.amazon.com/step-functions/latest/dg/concepts-nested-workflows.html
+var notStarted = []string{
+	"StepFunctions.AWSStepFunctionsException", "StepFunctions.ExecutionLimitExceeded", "StepFunctions.ExecutionLimitExceededException", "StepFunctions.SdkClientException",
+	"StepFunctions.ThrottlingException",
 }
 
 // newFleetMachine makes the state machine that closes many accounts.

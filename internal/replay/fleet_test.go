@@ -9,9 +9,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"quicksight-unsubscribe/internal/asl"
 	"quicksight-unsubscribe/internal/closing"
 	"quicksight-unsubscribe/internal/emulator"
 	"quicksight-unsubscribe/internal/step"
+	"quicksight-unsubscribe/internal/workflow"
 )
 
 // Ensure that a sweep can change nothing: no function of it assumes another role than those that read, nobody is asked, and its record has nothing that
@@ -235,4 +237,86 @@ func TestFleetResults(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
 	}
+}
+
+// Ensure that a fleet outlasts what passes in each of its states, and would not without the state's retrier.
+func TestFleetRetriers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: TestRemoval takes away everything else that is there for a reason")
+	}
+	t.Parallel()
+	var definition struct {
+		States map[string]struct {
+			Retry         []any
+			ItemProcessor struct {
+				States map[string]struct{ Retry []any }
+			}
+		}
+	}
+	if err := json.Unmarshal(workflow.FleetDefinition, &definition); err != nil {
+		t.Fatal(err)
+	}
+	for name, state := range definition.States {
+		switch {
+		case state.ItemProcessor.States[name+": Account"].Retry != nil:
+			run := map[string]string{"Plan Accounts": `\"dryRun\":true`, "Close Canary": `\"accountId\":\"222233334401\",\"fleet\"`, "Close Accounts": `\"accountId\":\"222233334403\",\"fleet\"`}[name]
+			refused := emulator.Fault{
+				Match: emulator.Match{Service: "states", Operation: "StartExecution", Contains: run},
+				Error: &emulator.APIError{Code: "ExecutionLimitExceeded", Message: "too many executions run", Status: 400}, // which the SDK does not try again
+			}
+			testFleetRetrier(t, []string{name, "ItemProcessor", "States", name + ": Account"}, func(s *Story) { s.Faults = []emulator.Fault{refused} })
+		case state.Retry != nil:
+			testFleetRetrier(t, []string{name}, func(s *Story) { s.Failures = []Failure{{State: name, Error: "Lambda.TooManyRequestsException"}} })
+		}
+	}
+}
+
+// testFleetRetrier plays a fleet in which something fails once, with the retrier of a state and without it.
+func testFleetRetrier(t *testing.T, path []string, fails func(*Story)) {
+	t.Helper()
+	t.Run(path[len(path)-1], func(t *testing.T) {
+		t.Parallel()
+		for _, with := range []bool{true, false} {
+			s := load(t, "fleet-from-list") // of two accounts
+			s.Expect.Path = nil
+			fails(s)
+			p, err := newPlayer(s, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !with {
+				p.machines[p.run.hub.fleetMachine()] = fleetWithoutRetry(t, path)
+			}
+			if err := p.start(t.Context(), s.Machine, s.Event, ""); err != nil {
+				t.Fatal(err)
+			}
+			p.observe()
+			// Where nobody is asked, nobody can approve: that is no story any more.
+			if err := p.finishAll(t.Context()); (err == nil && p.run.Judge().Met) != with {
+				t.Errorf("with the retrier: %v; the story comes out otherwise: %v %v", with, err, p.run.Judge().Unmet)
+			}
+		}
+	})
+}
+
+func fleetWithoutRetry(t *testing.T, path []string) *asl.Machine {
+	t.Helper()
+	var definition map[string]any
+	if err := json.Unmarshal(workflow.FleetDefinition, &definition); err != nil {
+		t.Fatal(err)
+	}
+	at := definition["States"].(map[string]any)
+	for _, name := range path {
+		at = at[name].(map[string]any)
+	}
+	delete(at, "Retry")
+	text, err := json.Marshal(definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	machine, err := asl.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return machine
 }
