@@ -57,7 +57,8 @@ var runs sync.Map
 
 func asWritten(t *testing.T, s *Story) *Run {
 	t.Helper()
-	once, _ := runs.LoadOrStore(s.Name, sync.OnceValues(func() (*Run, error) { return Play(context.Background(), s, Options{}) }))
+	written := *s // whoever changes his story afterwards changes no other test's run
+	once, _ := runs.LoadOrStore(s.Name, sync.OnceValues(func() (*Run, error) { return Play(context.Background(), &written, Options{}) }))
 	run, err := once.(func() (*Run, error))()
 	if err != nil {
 		t.Fatal(err)
