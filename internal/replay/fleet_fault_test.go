@@ -111,8 +111,8 @@ func (f *faultyFleet) play(s *Story, o Options) {
 	}
 	f.run, f.fleet = p.run, p.run.Executions[0]
 	p.observe()
-	for more := true; f.fleet.Status() == asl.Running || f.fleet.RedriveCount() == 0; {
-		if more, err = p.step(ctx); err != nil || !more {
+	for f.fleet.Status() == asl.Running || f.fleet.RedriveCount() == 0 {
+		if more, err := p.step(ctx); err != nil || !more {
 			f.Fatalf("the fleet is %s, redriven %d times: %v", f.fleet.Status(), f.fleet.RedriveCount(), err)
 		}
 	}
