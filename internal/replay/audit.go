@@ -58,7 +58,11 @@ type delivery struct {
 
 // audit hands an event to audit-event, for the attempt-th time. What it fails on for good goes to the dead letters, in the name of its role.
 func (p *player) audit(ctx context.Context, d delivery, attempt int) error {
-	label := fmt.Sprintf("%s/audit-event#%d.%d", or(executionOf(d.of.by), p.run.Executions[0].Name), d.n, attempt)
+	run := executionOf(d.of.by)
+	if run == "" && len(p.run.Executions) > 0 { // whoever is served may have started none
+		run = p.run.Executions[0].Name
+	}
+	label := fmt.Sprintf("%s/audit-event#%d.%d", or(run, "event"), d.n, attempt)
 	out := p.invoke(ctx, "audit-event", label, d.event)
 	switch {
 	case out.Failed && attempt < maxAudits:

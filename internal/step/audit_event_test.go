@@ -185,6 +185,24 @@ func TestAuditClosed(t *testing.T) {
 	}
 }
 
+// Ensure that what QuickSight's console tells by itself is ours where a committed run had intended it at the time, whomever it names.
+func TestAuditOfTheConsole(t *testing.T) {
+	t.Parallel()
+	l := newAsking(t, "")
+	event := strings.NewReplacer(closing.APICall, closing.ServiceEvent, "DeleteAccountSubscription", "Unsubscribe").Replace(deleteCalled(l.now, "Admin"))
+	if got := l.audits(event); got.Alarm != UnsubscribedWithoutUs {
+		t.Errorf("by hand: %+v", got)
+	}
+	_, err := l.folder().PutCommit(l.ctx(), closing.Commit{Round: 1, Digest: l.in.Run.Digest, At: l.now})
+	l.must(err)
+	l.must(l.folder().PutAct(l.ctx(), closing.Act{
+		Digest: l.in.Run.Digest, Step: "delete-subscription", Operation: opUnsubscribe, Resource: readingTarget, Intended: l.now, Seq: 1,
+	}))
+	if got := l.audits(event); got.Alarm != "" {
+		t.Errorf("by us: %+v", got)
+	}
+}
+
 // Ensure that an object of the record which is not its writer's accounts for nothing: the event goes to the dead letters.
 func TestAuditOfAForgedRecord(t *testing.T) {
 	t.Parallel()
