@@ -17,25 +17,40 @@ import (
 	"quicksight-unsubscribe/internal/closing"
 )
 
-// fleetRequest is request.json of a fleet.
+// fleetRequest is request.json of a fleet, which every run of the fleet reads: so accounts that the request itself lists are not in it.
 type fleetRequest struct {
 	Execution string               `json:"execution"`
 	Request   closing.FleetRequest `json:"request"`
+	Inline    bool                 `json:"inline,omitempty"` // they are those of the planning batch
 }
 
-// PutFleetRequest writes what was asked for.
+// PutFleetRequest writes what was asked for. The planning batch stands already.
 func (f *Folder) PutFleetRequest(ctx context.Context, r closing.FleetRequest) error {
-	_, err := once(ctx, f, "request.json", fleetRequest{Execution: f.execution, Request: r})
+	inline := len(r.Accounts) > 0
+	r.Accounts = nil
+	_, err := once(ctx, f, "request.json", fleetRequest{Execution: f.execution, Request: r, Inline: inline})
 	return err
 }
 
-// FleetRequest reads what was asked for.
+// FleetRequest reads what was asked for, with its accounts in order.
 func (f *Folder) FleetRequest(ctx context.Context) (closing.FleetRequest, error) {
 	var r fleetRequest
 	if err := f.read(ctx, "request.json", &r); err != nil {
 		return closing.FleetRequest{}, err
 	}
-	return r.Request, f.names("request.json", r.Execution, 0, 0, "", "")
+	if err := f.names("request.json", r.Execution, 0, 0, "", ""); err != nil {
+		return closing.FleetRequest{}, err
+	}
+	if r.Inline {
+		batch, err := f.Batch(ctx, string(Planning))
+		if err != nil {
+			return closing.FleetRequest{}, err
+		}
+		for _, run := range batch {
+			r.Request.Accounts = append(r.Request.Accounts, run.AccountID)
+		}
+	}
+	return r.Request, nil
 }
 
 // BatchName is the object that a Distributed Map takes its items from.

@@ -45,14 +45,14 @@ func (e Env) listFleet(ctx context.Context, in Input) (Result, error) {
 		return Result{}, err
 	}
 	folder := e.folder(in)
-	if err := folder.PutFleetRequest(ctx, request); err != nil {
-		return Result{}, err
-	}
 	runs := make([]closing.Request, len(accounts))
 	for i, account := range accounts {
 		runs[i] = request.For(account, in.Run.Closing, true)
 	}
 	if err := folder.PutBatch(ctx, string(record.Planning), runs); err != nil {
+		return Result{}, err
+	}
+	if err := folder.PutFleetRequest(ctx, request); err != nil {
 		return Result{}, err
 	}
 	return in.done("", ListOf()), nil
