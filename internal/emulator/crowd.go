@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,16 @@ func (a *AWS) Discard(account, bucket, below string, keep func(key string) bool)
 	}
 	index := a.keys[b]
 	index.folders[folderOf(below)], index.n = kept, len(b.Objects)
+}
+
+// Retire drops an account that nobody will look at again, as if it had never been.
+func (a *AWS) Retire(account string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.world.Accounts, account)
+	maps.DeleteFunc(a.world.Sessions, func(_ string, s *Session) bool { return s.Account == account })
+	maps.DeleteFunc(a.holders, func(_ string, h holder) bool { return h.account == account })
+	maps.DeleteFunc(a.owners, func(_, owner string) bool { return owner == account })
 }
 
 // keyIndex are the keys of a bucket, by folder.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -82,5 +83,24 @@ func TestArrangeAndForget(t *testing.T) {
 	l.Forget(2, func(c Call) bool { return named(c) == "c" })
 	if diff := cmp.Diff([]string{"first", "a", "c"}, journal()); diff != "" || l.Served() != 3 {
 		t.Errorf("thinned (-want +got):\n%s", diff)
+	}
+}
+
+// Ensure that an account that was retired is not there any more, and that the others are.
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, `"buckets": {"record": {}}`, `"quickSight": {}`, Options{})
+	target := l.config(targetKey, "us-east-1")
+	if _, err := sts.NewFromConfig(target).GetCallerIdentity(background, &sts.GetCallerIdentityInput{}); err != nil {
+		t.Fatal(err)
+	}
+	l.Retire(targetAccount)
+	_, err := sts.NewFromConfig(target).GetCallerIdentity(background, &sts.GetCallerIdentityInput{})
+	wantCode(t, err, "InvalidClientTokenId")
+	if _, err := put(l.s3(hubKey), "key", "text", plainly); err != nil {
+		t.Error(err)
+	}
+	if l.World().Accounts[targetAccount] != nil {
+		t.Error("it is still in the world")
 	}
 }

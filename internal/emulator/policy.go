@@ -29,11 +29,14 @@ type Statement struct {
 	Condition    map[string]map[string]stringList `json:"Condition,omitempty"`
 }
 
-// documentsRead keeps each text that was read: a world is copied often, and holds the same few policies every time.
+// documentsRead keeps texts that were read: worlds hold the same few policies every time. In a crowd each account has its own, which are not worth
+// keeping.
 var documentsRead = struct {
 	sync.RWMutex
 	byText map[string]Policy
 }{byText: map[string]Policy{}}
+
+const mostDocuments = 2_000
 
 // UnmarshalJSON reads a document strictly and accepts a single statement without its list.
 func (p *Policy) UnmarshalJSON(data []byte) error {
@@ -49,7 +52,9 @@ func (p *Policy) UnmarshalJSON(data []byte) error {
 	}
 	documentsRead.Lock()
 	defer documentsRead.Unlock()
-	documentsRead.byText[string(data)] = *p
+	if len(documentsRead.byText) < mostDocuments {
+		documentsRead.byText[string(data)] = *p
+	}
 	return nil
 }
 

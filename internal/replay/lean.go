@@ -55,20 +55,20 @@ func (p *player) advanceTogether(ctx context.Context, running []*Execution) {
 // leanJournal is by how much a journal may grow before it is thinned out.
 const leanJournal = 5_000
 
-// thin keeps of the journal what was changed, and who started what.
+// thin keeps of the journal who started what.
 func (p *player) thin() {
 	if p.script.calls-p.thinned < leanJournal {
 		return
 	}
 	p.aws.Forget(p.thinned, func(c emulator.Call) bool {
-		return c.Mutating || c.Operation == "StartExecution"
+		return c.Operation == "StartExecution"
 	})
 	p.thinned = p.aws.Served()
 	p.script.calls = p.thinned
 }
 
 // forget lets go of an account's run that has ended, and of that part of its record which the fleet does not read again: of a plan that was made,
-// all but the plan; of a closing, all but the report.
+// all but the plan; of a closing, all but the report. An account that is closed goes, too.
 func (p *player) forget(e *Execution) {
 	var request closing.Request
 	if json.Unmarshal(e.Input, &request) == nil && e.Status() == asl.Succeeded {
@@ -79,6 +79,9 @@ func (p *player) forget(e *Execution) {
 			}
 			return name == "lock.json" || name == "report-1.json"
 		})
+		if !request.DryRun {
+			p.aws.Retire(request.AccountID)
+		}
 	}
 	e.Forget()
 	e.tasks, e.tokens, e.Input = nil, nil, nil

@@ -31,7 +31,7 @@ type Options struct {
 	WithoutPermission Permission
 	Definition        []byte       // another machine than the synthesized one
 	Watch             func(Moment) // is told what happens, while it happens; may be nil
-	// Lean keeps no histories, journal and copies of the world, but what the accounts of a fleet came to and what was changed: for very many of them.
+	// Lean keeps no histories, journal and copies of the world, but what the accounts of a fleet came to and who started what: for very many of them.
 	Lean bool
 	// Look is called whenever something has happened, and may have the run as far as it got. It must be done with that when it returns; may be nil.
 	Look func(soFar func() *Run)
