@@ -52,7 +52,17 @@ func (a *AWS) Served() int {
 func (a *AWS) Arrange(n int, turn func(Call) int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	slices.SortStableFunc(a.journal[n:], func(x, y Call) int { return cmp.Compare(turn(x), turn(y)) })
+	served := slices.Clone(a.journal[n:])
+	order := make([]struct{ turn, call int }, len(served)) // calls are large: only this is sorted
+	for i, c := range served {
+		order[i].turn, order[i].call = turn(c), i
+	}
+	slices.SortFunc(order, func(x, y struct{ turn, call int }) int {
+		return cmp.Or(cmp.Compare(x.turn, y.turn), cmp.Compare(x.call, y.call))
+	})
+	for i, next := range order {
+		a.journal[n+i] = served[next.call]
+	}
 	a.number(n)
 }
 

@@ -43,6 +43,8 @@ type ObjectVersion struct {
 	ContentType string            `json:"contentType,omitempty"`
 	Metadata    map[string]string `json:"metadata,omitempty"`
 	Modified    time.Time         `json:"modified"`
+
+	tag string // of the body, once somebody has asked for it
 }
 
 // Blob is text in JSON where it is valid UTF-8, else {"base64": …}.
@@ -93,8 +95,11 @@ func (o *Object) current() *ObjectVersion {
 }
 
 func (v *ObjectVersion) etag() string {
-	sum := md5.Sum(v.Body)
-	return `"` + hex.EncodeToString(sum[:]) + `"`
+	if v.tag == "" {
+		sum := md5.Sum(v.Body)
+		v.tag = `"` + hex.EncodeToString(sum[:]) + `"`
+	}
+	return v.tag
 }
 
 var s3Operations = map[string]op{

@@ -90,7 +90,9 @@ const operator = "operator"
 // furnish adds to a story's world what the stacks would have put there: the roles of functions and machine, the bucket, the topic, their
 // key, the queue and the kill switch of the hub, and the two roles of every account that does not list its roles itself. Their policies
 // are the synthesized ones, except for what the removal test takes away.
-func furnish(world *emulator.World, h hub, asked []emulator.Subscription, without Permission) (*emulator.World, error) {
+//
+// In a lean run all accounts share the policies of their target roles, which name the account that they are in by a variable.
+func furnish(world *emulator.World, h hub, asked []emulator.Subscription, without Permission, lean bool) (*emulator.World, error) {
 	w := world.Clone()
 	account := w.Accounts[h.account]
 	if account == nil {
@@ -109,7 +111,11 @@ func furnish(world *emulator.World, h hub, asked []emulator.Subscription, withou
 		}
 	}
 	for id, account := range w.Accounts {
-		stacks, err := deployedIn(h.account, id)
+		target := id
+		if lean && id != w.Management && id != w.Delegated && id != h.account {
+			target = "${aws:PrincipalAccount}"
+		}
+		stacks, err := deployedIn(h.account, target)
 		if err != nil {
 			return nil, err
 		}

@@ -218,7 +218,7 @@ func newPlayer(story *Story, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	world, err := furnish(story.World, hub, asked, o.WithoutPermission)
+	world, err := furnish(story.World, hub, asked, o.WithoutPermission, o.Lean)
 	if err != nil {
 		return nil, err
 	}
