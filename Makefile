@@ -116,7 +116,7 @@ bench: ## the benchmarks, on one core, then fleets of ACCOUNTS (default 1000,100
 	@awk '/^BenchmarkTenStates/ {for (i = 2; i <= NF; i++) if ($$i == "exec/s") rate[$$1] = $$(i-1)} \
 	  function line(what, name) {if (name in rate) printf "%-28s %10.0f executions/s%s\n", what, rate[name], rate[peer] ? sprintf("  %6.1f x the peer", rate[name] / rate[peer]) : ""} \
 	  END {peer = "BenchmarkTenStatesPeer"; print "\nten states, one core"; line("JSONPath", "BenchmarkTenStates"); line("JSONata", "BenchmarkTenStatesJSONata"); line("aws-local-stepfunctions", peer)}' $(BUILD)/bench.txt
-	GOGC=400 GOMEMLIMIT=1600MiB ACCOUNTS=$(or $(ACCOUNTS),1000$(comma)10000) $(GO) test ./internal/replay -run '^$$' -bench '^BenchmarkFleet$$' -benchtime 1x -timeout 0 | tee -a $(BUILD)/bench.txt
+	GOGC=400 GOMEMLIMIT=1750MiB ACCOUNTS=$(or $(ACCOUNTS),1000$(comma)10000) $(GO) test ./internal/replay -run '^$$' -bench '^BenchmarkFleet$$' -benchtime 1x -timeout 0 | tee -a $(BUILD)/bench.txt
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (default 30s), and WORLDS (default 100000) random worlds

@@ -308,7 +308,8 @@ func (e *Execution) Forget() {
 		return
 	}
 	e.events, e.path, e.visits, e.queue, e.ready, e.tokens, e.jobs = nil, nil, nil, nil, nil, nil, nil
-	e.root, e.ev = nil, evaluation{}
+	e.root, e.ev, e.input, e.runs = nil, evaluation{}, nil, nil
+	e.options = Options{ARN: e.options.ARN, Name: e.options.Name, StateMachineARN: e.options.StateMachineARN, Start: e.options.Start}
 }
 
 // Status says where the execution stands.

@@ -43,7 +43,7 @@ func fleetOf(tb testing.TB, accounts int) *Story {
 		world.Accounts[id] = &account
 		request.Accounts = append(request.Accounts, id)
 	}
-	s.World = world.Clone()
+	s.World = &world
 	if s.Event, err = json.Marshal(request); err != nil {
 		tb.Fatal(err)
 	}

@@ -84,5 +84,5 @@ func (p *player) forget(e *Execution) {
 		}
 	}
 	e.Forget()
-	e.tasks, e.tokens, e.Input = nil, nil, nil
+	e.tasks, e.tokens, e.Input, e.random = nil, nil, nil, nil
 }
